@@ -1,0 +1,80 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// Release builds are fast without flags on the command line: hot generics cross target borders
+// (specialised only with cross-module optimisation), and C kernels never contract a*b+c on their own.
+let sanitizing = Context.environment["THALWEG_SANITIZE"] != nil
+let house: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+]
+let exact: [CSetting] = [.unsafeFlags(["-ffp-contract=off", "-O3"])]
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: house)
+}
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: house)
+}
+
+let package = Package(
+  name: "thalweg",
+  products: [.executable(name: "thalweg", targets: ["thalweg"])],
+  targets: [
+    // Ground: the outside, one C library behind each target.
+    .systemLibrary(name: "CRdKafka", providers: [.apt(["librdkafka-dev"])]),
+    .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+    .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CTLS", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "CSys"),
+    .target(name: "CKernels", cSettings: exact),
+
+    // Values: plain, no I/O.
+    library("Kernels", ["CKernels"]),
+    library("JSON", []),
+    library("Telemetry", ["CSys"]),
+    library("Options", ["CYAML"]),
+    library("Events", ["Kernels", "JSON"]),
+
+    // Learning: pure folds.
+    library("Learners", ["Kernels", "JSON", "Events"]),
+    library("Bandits", ["Kernels", "JSON", "CZlib"]),
+
+    // Loop: generic over ports.
+    library("Ports", ["Events", "Kernels"]),
+    library("Pipeline", ["Ports", "Events", "Learners", "Telemetry", "Kernels", "JSON"]),
+
+    // Adapters.
+    library("KafkaPort", ["Ports", "CRdKafka", "CSys", "Telemetry"]),
+    library("RedisPort", ["Ports", "CHiredis", "CTLS", "CSys", "Telemetry", "JSON"]),
+    library("SQLitePort", ["Ports", "CSQLite", "CSys", "Kernels", "Telemetry"]),
+    library("MemoryPort", ["Ports", "Kernels"]),
+    library("Net", ["CSys", "CTLS", "Telemetry", "JSON"]),
+
+    // Roof.
+    library(
+      "App",
+      [
+        "Options", "Telemetry", "JSON", "Kernels", "Events", "Learners", "Bandits", "Ports", "Pipeline",
+        "KafkaPort", "RedisPort", "SQLitePort", "MemoryPort", "Net", "CZlib", "CSys",
+      ]),
+    .executableTarget(
+      name: "thalweg", dependencies: ["App"], swiftSettings: house,
+      linkerSettings: sanitizing ? [] : [.linkedLibrary("jemalloc")]),
+
+    // Tests.
+    tests("KernelsTests", ["Kernels"]),
+    tests("JSONTests", ["JSON"]),
+    tests("OptionsTests", ["Options"]),
+    tests("EventsTests", ["Events", "JSON"]),
+    tests("LearnersTests", ["Learners", "JSON"]),
+    tests("BanditsTests", ["Bandits", "JSON"]),
+    tests("PipelineTests", ["Pipeline", "MemoryPort", "Ports", "Events", "Learners"]),
+    tests("AdapterTests", ["KafkaPort", "RedisPort", "SQLitePort", "MemoryPort", "Ports", "JSON"]),
+    tests("NetTests", ["Net"]),
+    tests("AppTests", ["App", "JSON"]),
+  ]
+)

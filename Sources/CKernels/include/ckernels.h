@@ -1,0 +1,6 @@
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/// xxh3-64 of `count` bytes.
+uint64_t ck_xxh3(const void *bytes, size_t count, uint64_t seed);

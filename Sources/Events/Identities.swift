@@ -1,0 +1,185 @@
+import Kernels
+
+/// Ids as text, each with a slot: a dense number that rows, events and history entries use in its place.
+///
+/// Open addressing over xxh3; ids stand in one arena. Slots are local to a state directory and never published:
+/// whatever is stored or sent outside is keyed by the id itself.
+///
+/// - Complexity: O(1) a lookup, one cache miss or two when cold.
+public struct IDTable: ~Copyable {
+  private var cells: UnsafeMutablePointer<UInt64>  // high 32 bits of the hash | slot + 1
+  private var mask: Int
+  private var entries: UnsafeMutablePointer<Entry>
+  private var capacity: Int
+  private var arena: UnsafeMutablePointer<UInt8>
+  private var arenaCount = 0
+  private var arenaCapacity: Int
+  /// Number of slots handed out, gaps included.
+  public private(set) var count = 0
+
+  private struct Entry {
+    var hash: UInt64
+    var start: Int
+    var length: Int32
+  }
+
+  public init(expecting expected: Int = 1024) {
+    var size = 64
+    while size < expected * 2 { size *= 2 }
+    mask = size - 1
+    cells = .allocate(capacity: size)
+    cells.initialize(repeating: 0, count: size)
+    capacity = size / 2
+    entries = .allocate(capacity: capacity)
+    arenaCapacity = max(1024, expected * 16)
+    arena = .allocate(capacity: arenaCapacity)
+  }
+
+  deinit {
+    cells.deallocate()
+    entries.deallocate()
+    arena.deallocate()
+  }
+
+  public static func hash(_ id: UnsafeRawBufferPointer) -> UInt64 { xxh3(id) }
+
+  /// The slot of this id, if it has one.
+  public func find(_ id: UnsafeRawBufferPointer, hash: UInt64) -> UInt32? {
+    var at = Int(truncatingIfNeeded: hash) & mask
+    let tag = hash & 0xffff_ffff_0000_0000
+    while cells[at] != 0 {
+      if cells[at] & 0xffff_ffff_0000_0000 == tag {
+        let slot = UInt32(truncatingIfNeeded: cells[at]) - 1
+        if equals(slot, id) { return slot }
+      }
+      at = (at + 1) & mask
+    }
+    return nil
+  }
+
+  public func find(_ id: UnsafeRawBufferPointer) -> UInt32? { find(id, hash: xxh3(id)) }
+
+  public func find(_ id: String) -> UInt32? {
+    var id = id
+    return id.withUTF8 { find(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// The slot of this id, a new one if it has none.
+  public mutating func slot(_ id: UnsafeRawBufferPointer) -> UInt32 {
+    let hash = xxh3(id)
+    if let found = find(id, hash: hash) { return found }
+    return insert(id, hash: hash, at: count)
+  }
+
+  public mutating func slot(_ id: String) -> UInt32 {
+    var id = id
+    return id.withUTF8 { slot(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// Puts an id back at the slot it had (loading a state). Slots in between stay gaps.
+  public mutating func restore(_ id: UnsafeRawBufferPointer, at slot: UInt32) {
+    _ = insert(id, hash: xxh3(id), at: Int(slot))
+  }
+
+  public func hash(of slot: UInt32) -> UInt64 { entries[Int(slot)].hash }
+
+  public func bytes(_ slot: UInt32) -> UnsafeRawBufferPointer {
+    let entry = entries[Int(slot)]
+    return UnsafeRawBufferPointer(start: arena + entry.start, count: Int(entry.length))
+  }
+
+  public func text(_ slot: UInt32) -> String { String(decoding: bytes(slot), as: UTF8.self) }
+
+  /// Bytes this table holds.
+  public var byteCount: Int { (mask + 1) * 8 + capacity * MemoryLayout<Entry>.stride + arenaCapacity }
+
+  private func equals(_ slot: UInt32, _ id: UnsafeRawBufferPointer) -> Bool {
+    let entry = entries[Int(slot)]
+    guard Int(entry.length) == id.count else { return false }
+    let own = arena + entry.start
+    for i in 0..<id.count where own[i] != id[i] { return false }
+    return true
+  }
+
+  private mutating func insert(_ id: UnsafeRawBufferPointer, hash: UInt64, at place: Int) -> UInt32 {
+    if place >= capacity { grow(to: place + 1) }
+    while count <= place {  // gaps answer to no id
+      entries[count] = Entry(hash: 0, start: 0, length: -1)
+      count += 1
+    }
+    if arenaCount + id.count > arenaCapacity {
+      let bigger = max(arenaCapacity * 2, arenaCount + id.count)
+      let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: bigger)
+      moved.update(from: arena, count: arenaCount)
+      arena.deallocate()
+      arena = moved
+      arenaCapacity = bigger
+    }
+    if let base = id.baseAddress { UnsafeMutableRawPointer(arena + arenaCount).copyMemory(from: base, byteCount: id.count) }
+    entries[place] = Entry(hash: hash, start: arenaCount, length: Int32(id.count))
+    arenaCount += id.count
+    link(UInt32(place), hash)
+    return UInt32(place)
+  }
+
+  private mutating func link(_ slot: UInt32, _ hash: UInt64) {
+    var at = Int(truncatingIfNeeded: hash) & mask
+    while cells[at] != 0 { at = (at + 1) & mask }
+    cells[at] = hash & 0xffff_ffff_0000_0000 | UInt64(slot + 1)
+  }
+
+  private mutating func grow(to least: Int) {
+    var size = (mask + 1) * 2
+    while size / 2 < least { size *= 2 }
+    let moved = UnsafeMutablePointer<Entry>.allocate(capacity: size / 2)
+    moved.update(from: entries, count: count)
+    entries.deallocate()
+    entries = moved
+    capacity = size / 2
+    cells.deallocate()
+    cells = .allocate(capacity: size)
+    cells.initialize(repeating: 0, count: size)
+    mask = size - 1
+    for slot in 0..<count where entries[slot].length >= 0 { link(UInt32(slot), entries[slot].hash) }
+  }
+}
+
+/// A small, append-only table of words (genres, platforms): symbol 0 is the empty word.
+///
+/// Kept with every checkpoint, so a symbol means the same after a restart.
+public struct Symbols: Sendable {
+  /// More distinct words than this share symbol 0.
+  public static let ceiling = 4096
+  public private(set) var words: [String] = [""]
+  private var index: [String: UInt16] = ["": 0]
+
+  public init() {}
+  public init(words: [String]) {
+    self.words = words
+    for (i, word) in words.enumerated() { index[word] = UInt16(i) }
+  }
+
+  public func find(_ word: String) -> UInt16? { index[word] }
+
+  public mutating func symbol(_ word: String) -> UInt16 {
+    if let found = index[word] { return found }
+    guard words.count < Symbols.ceiling else { return 0 }
+    words.append(word)
+    index[word] = UInt16(words.count - 1)
+    return UInt16(words.count - 1)
+  }
+
+  public subscript(_ symbol: UInt16) -> String { words[Int(symbol)] }
+}
+
+/// Every id and word the worker has met. Owned by the sequencer's thread; other stages only read it during a turn.
+public final class Identities: @unchecked Sendable {
+  public var viewers: IDTable
+  public var titles: IDTable
+  public var symbols = Symbols()
+
+  public init(viewers: Int = 1024, titles: Int = 1024) {
+    self.viewers = IDTable(expecting: viewers)
+    self.titles = IDTable(expecting: titles)
+  }
+}

@@ -1,0 +1,173 @@
+/// Version of everything published by one turn: lineage, epoch, turn; compares as 24 digits of text.
+public struct Version: Comparable, Hashable, Sendable {
+  public var lineage: UInt32
+  public var epoch: UInt32
+  public var turn: UInt64
+  public init(lineage: UInt32, epoch: UInt32, turn: UInt64) {
+    self.lineage = lineage
+    self.epoch = epoch
+    self.turn = turn
+  }
+  public static let zero = Version(lineage: 0, epoch: 0, turn: 0)
+  public static func < (a: Self, b: Self) -> Bool { (a.lineage, a.epoch, a.turn) < (b.lineage, b.epoch, b.turn) }
+
+  /// 6 + 6 + 12 decimal digits.
+  public var text: String { Self.padded(UInt64(lineage), 6) + Self.padded(UInt64(epoch), 6) + Self.padded(turn, 12) }
+
+  public init?(text: some StringProtocol) {
+    guard text.utf8.count == 24, text.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) else { return nil }
+    let digits = Array(text.utf8)
+    func number(_ range: Range<Int>) -> UInt64 { digits[range].reduce(0) { $0 * 10 + UInt64($1 - 48) } }
+    self.init(lineage: UInt32(number(0..<6)), epoch: UInt32(number(6..<12)), turn: number(12..<24))
+  }
+
+  private static func padded(_ value: UInt64, _ width: Int) -> String {
+    let digits = String(value)
+    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+  }
+}
+
+/// Writes of one flush, as a flat run of operations that every store walks without building objects.
+///
+/// `[op: u8][key count: u16][key][fields: u16] ([name count: u16][name][value count: u32][value])*`,
+/// little endian. For a sorted set, names are members and values the score as text.
+public struct FeatureBatch: Sendable {
+  public enum Operation: UInt8, Sendable {
+    /// Sets these fields of a hash.
+    case put = 1
+    /// Deletes a key.
+    case delete
+    /// Replaces a sorted set whole.
+    case sortedSet
+    /// Appends one entry to a capped stream.
+    case append
+  }
+  public private(set) var bytes: [UInt8] = []
+  public private(set) var count = 0
+  private var fieldsAt = 0
+  private var fields: UInt16 = 0
+  /// Version every `put` of this batch carries (the store adds field `v` where `stampsVersion`).
+  public var version: Version
+  public init(version: Version) { self.version = version }
+
+  public mutating func begin(_ operation: Operation, key: some Collection<UInt8>) {
+    bytes.append(operation.rawValue)
+    append16(key.count)
+    bytes.append(contentsOf: key)
+    fieldsAt = bytes.count
+    append16(0)
+    fields = 0
+    count += 1
+  }
+
+  public mutating func field(_ name: some Collection<UInt8>, _ value: UnsafeRawBufferPointer) {
+    append16(name.count)
+    bytes.append(contentsOf: name)
+    append32(value.count)
+    bytes.append(contentsOf: value)
+    fields += 1
+    bytes[fieldsAt] = UInt8(truncatingIfNeeded: fields)
+    bytes[fieldsAt + 1] = UInt8(truncatingIfNeeded: fields >> 8)
+  }
+
+  public mutating func field(_ name: String, _ value: String) {
+    var value = value
+    value.withUTF8 { field(name.utf8, UnsafeRawBufferPointer($0)) }
+  }
+
+  public mutating func removeAll(version: Version) {
+    bytes.removeAll(keepingCapacity: true)
+    count = 0
+    self.version = version
+  }
+
+  private mutating func append16(_ n: Int) {
+    precondition(n < 65536, "a key or field name is at most 65,535 bytes")
+    bytes.append(UInt8(truncatingIfNeeded: n))
+    bytes.append(UInt8(truncatingIfNeeded: n >> 8))
+  }
+  private mutating func append32(_ n: Int) {
+    for shift in stride(from: 0, to: 32, by: 8) { bytes.append(UInt8(truncatingIfNeeded: n >> shift)) }
+  }
+
+  /// Walks the operations in order.
+  public func forEach(
+    _ body: (Operation, _ key: UnsafeRawBufferPointer, _ fields: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)]) -> Void
+  ) {
+    bytes.withUnsafeBytes { all in
+      var at = 0
+      var fields: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)] = []
+      func read16() -> Int {
+        defer { at += 2 }
+        return Int(all.loadUnaligned(fromByteOffset: at, as: UInt16.self))
+      }
+      func read32() -> Int {
+        defer { at += 4 }
+        return Int(all.loadUnaligned(fromByteOffset: at, as: UInt32.self))
+      }
+      func take(_ n: Int) -> UnsafeRawBufferPointer {
+        defer { at += n }
+        return UnsafeRawBufferPointer(rebasing: all[at..<(at + n)])
+      }
+      while at < all.count {
+        let operation = Operation(rawValue: all[at])!
+        at += 1
+        let key = take(read16())
+        let n = read16()
+        fields.removeAll(keepingCapacity: true)
+        for _ in 0..<n {
+          let name = take(read16())
+          fields.append((name, take(read32())))
+        }
+        body(operation, key, fields)
+      }
+    }
+  }
+}
+
+/// Who may write, and the newest version the store has seen, read when the worker opens it.
+public struct StoreMark: Sendable, Equatable {
+  public var group: String
+  public var version: Version
+  public init(group: String, version: Version) {
+    self.group = group
+    self.version = version
+  }
+}
+
+/// What came of the batches handed to a store.
+public struct StoreProgress: Sendable {
+  /// Batches confirmed since the last call.
+  public var confirmed = 0
+  /// The connection was lost; every unconfirmed batch must be sent again.
+  public var lost = false
+  /// After a reconnect: the version the store has now; everything newer must be sent again.
+  public var mark: StoreMark?
+  public var error: PortError?
+  public init() {}
+}
+
+/// Where features are published. One thread calls it; nothing here blocks but `open`, `read` and `close`.
+///
+/// An older version never overwrites a newer one: a store whose mark is newer refuses the batch.
+public protocol FeatureStore: AnyObject {
+  /// Reads who wrote last and how far; nil = empty. Another group's mark is refused with a sentence.
+  func open(group: String) throws(PortError) -> StoreMark?
+  /// Takes the batch over. False = the previous one is not confirmed yet; hand it over again later.
+  func submit(_ batch: borrowing FeatureBatch) -> Bool
+  /// Sends and receives what it can without waiting.
+  func pump() -> StoreProgress
+  /// Batches handed over and not yet confirmed.
+  var inFlight: Int { get }
+  func close()
+}
+
+/// Reads features back, for people and for serving.
+public protocol FeatureReader: AnyObject {
+  /// All fields of a hash; nil = no such key.
+  func hash(_ key: String) throws(PortError) -> [(name: String, value: [UInt8])]?
+  /// Members of a sorted set, highest score first.
+  func top(_ key: String, count: Int) throws(PortError) -> [(member: String, score: Double)]
+  /// Keys that begin with a prefix, in no order; for small stores and tests.
+  func keys(prefix: String, limit: Int) throws(PortError) -> [String]
+}

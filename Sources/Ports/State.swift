@@ -1,0 +1,65 @@
+/// A table of the state. Rows are keyed by slot; small ones by number.
+public enum StateTable: UInt8, Sendable, CaseIterable {
+  case manifest = 0
+  case viewer, title, catalog, source, metric, ring, model, pending
+}
+
+/// Rows to save together with the manifest that names their position: one transaction.
+public struct Snapshot: Sendable {
+  public struct Row: Sendable {
+    public var table: StateTable
+    public var slot: UInt32
+    /// Where its bytes stand in ``Snapshot/bytes``; an empty range deletes the row.
+    public var start: Int
+    public var count: Int
+  }
+  public var rows: [Row] = []
+  public var bytes: [UInt8] = []
+  public var manifest: [UInt8] = []
+  public init() {}
+
+  public mutating func append(_ table: StateTable, _ slot: UInt32, _ write: (inout [UInt8]) -> Void) {
+    let start = bytes.count
+    write(&bytes)
+    rows.append(Row(table: table, slot: slot, start: start, count: bytes.count - start))
+  }
+  public mutating func delete(_ table: StateTable, _ slot: UInt32) {
+    rows.append(Row(table: table, slot: slot, start: 0, count: 0))
+  }
+  public mutating func removeAll() {
+    rows.removeAll(keepingCapacity: true)
+    bytes.removeAll(keepingCapacity: true)
+    manifest.removeAll(keepingCapacity: true)
+  }
+}
+
+/// Why a state was not loaded.
+public enum StateFault: Error, Sendable, Equatable {
+  /// No state yet.
+  case empty
+  /// A checksum does not match, or the file is torn: set aside under this name.
+  case corrupt(String)
+  /// Written by another format or maths version; says which command rebuilds it.
+  case format(String)
+  case io(String)
+}
+
+/// Where state is kept between runs. `save` may run on another thread than the caller's.
+public protocol StateStore: AnyObject, Sendable {
+  /// Calls back for every row, in no order, then returns the manifest. Every checksum is verified.
+  func load(_ row: (StateTable, UInt32, UnsafeRawBufferPointer) -> Void) throws(StateFault) -> [UInt8]
+  /// One transaction; returns bytes written.
+  func save(_ snapshot: borrowing Snapshot) throws(StateFault) -> Int
+  func close()
+}
+
+/// The plans of turns, in a log of its own beside the state.
+public protocol PlanLog: AnyObject, Sendable {
+  /// Durable against kill -9 when it returns.
+  func append(turn: UInt64, _ plan: [UInt8]) throws(StateFault)
+  /// Plans after a turn, oldest first.
+  func plans(after turn: UInt64) throws(StateFault) -> [(turn: UInt64, plan: [UInt8])]
+  /// Forgets plans up to a turn.
+  func prune(upTo turn: UInt64) throws(StateFault)
+  func close()
+}
