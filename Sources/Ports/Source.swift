@@ -66,6 +66,9 @@ public protocol EventSource: AnyObject {
   func poll(timeoutMs: Int, limit: Int, into sink: any RecordSink) throws(PortError) -> Int
   /// Newest high watermark heard of, without asking; nil = none yet.
   func highWatermark(_ source: UInt16) -> Int64?
+  /// Next offset at which a partition last reported its end (all before it was handed out or does not exist);
+  /// nil = it has not reported one since ``start(_:)``.
+  func endReached(_ source: UInt16) -> Int64?
   func pause(_ sources: [UInt16])
   func resume(_ sources: [UInt16])
   /// Tells the group how far the state has come (next offsets), without waiting.
