@@ -1,0 +1,204 @@
+/// Writes JSON into one buffer, front to back.
+///
+/// Commas are placed here, so callers only say keys and values; pairing `begin…` with `end…` is theirs.
+/// What it writes is compact, UTF-8, and the same bytes for the same calls.
+///
+/// - Complexity: appends only; a number costs its digits, a string its bytes.
+public struct JSONWriter: Sendable {
+  public private(set) var bytes: [UInt8] = []
+  /// The next key or value stands after another one.
+  private var follows = false
+
+  public init(reserving capacity: Int = 0) { bytes.reserveCapacity(capacity) }
+
+  /// What was written, as text.
+  public var text: String { String(decoding: bytes, as: UTF8.self) }
+
+  /// Starts over in the same memory.
+  public mutating func removeAll() {
+    bytes.removeAll(keepingCapacity: true)
+    follows = false
+  }
+
+  // MARK: Containers
+
+  public mutating func beginObject() { open(0x7b) }
+  public mutating func endObject() { close(0x7d) }
+  public mutating func beginArray() { open(0x5b) }
+  public mutating func endArray() { close(0x5d) }
+  public mutating func beginObject(_ key: String) {
+    self.key(key)
+    open(0x7b)
+  }
+  public mutating func beginArray(_ key: String) {
+    self.key(key)
+    open(0x5b)
+  }
+
+  // MARK: Values
+
+  public mutating func key(_ name: String) {
+    separate()
+    quote(name)
+    bytes.append(0x3a)
+    follows = false
+  }
+
+  /// A key given as bytes of UTF-8.
+  public mutating func key(utf8 name: UnsafeRawBufferPointer) {
+    separate()
+    quote(name)
+    bytes.append(0x3a)
+    follows = false
+  }
+
+  public mutating func string(_ value: String) {
+    separate()
+    quote(value)
+    follows = true
+  }
+
+  /// A string given as bytes of UTF-8, which the caller answers for.
+  public mutating func string(utf8 value: UnsafeRawBufferPointer) {
+    separate()
+    quote(value)
+    follows = true
+  }
+
+  public mutating func integer(_ value: some BinaryInteger) {
+    separate()
+    bytes.appendDecimal(Int64(value))
+    follows = true
+  }
+
+  /// The shortest text that reads back as the same number; `null` for what JSON cannot say (NaN, infinities).
+  ///
+  /// - Parameter integers: Writes 3.0 as `3`.
+  public mutating func number(_ value: Double, integers: Bool = false) {
+    separate()
+    bytes.appendNumber(value, integers: integers)
+    follows = true
+  }
+
+  public mutating func bool(_ value: Bool) { raw(value ? "true" : "false") }
+  public mutating func null() { raw("null") }
+
+  /// A value that is JSON already.
+  public mutating func raw(_ json: String) {
+    separate()
+    bytes.append(contentsOf: json.utf8)
+    follows = true
+  }
+
+  /// A value that is JSON already, as bytes.
+  public mutating func raw(_ json: some Collection<UInt8>) {
+    separate()
+    bytes.append(contentsOf: json)
+    follows = true
+  }
+
+  public mutating func value(_ value: JSONValue, sorted: Bool = false) {
+    separate()
+    value.write(into: &bytes, sorted: sorted)
+    follows = true
+  }
+
+  // MARK: Fields
+
+  public mutating func field(_ name: String, _ value: String?) {
+    key(name)
+    if let value { string(value) } else { null() }
+  }
+  public mutating func field(_ name: String, _ value: (some BinaryInteger)?) {
+    key(name)
+    if let value { integer(value) } else { null() }
+  }
+  public mutating func field(_ name: String, _ value: Double?, integers: Bool = false) {
+    key(name)
+    if let value { number(value, integers: integers) } else { null() }
+  }
+  public mutating func field(_ name: String, _ value: Bool?) {
+    key(name)
+    if let value { bool(value) } else { null() }
+  }
+  public mutating func field(_ name: String, json value: JSONValue, sorted: Bool = false) {
+    key(name)
+    self.value(value, sorted: sorted)
+  }
+
+  /// Ends a line (JSON lines) and begins a new document in the same buffer.
+  public mutating func newline() {
+    bytes.append(0x0a)
+    follows = false
+  }
+
+  // MARK: Inside
+
+  private mutating func separate() {
+    if follows { bytes.append(0x2c) }
+  }
+  private mutating func open(_ byte: UInt8) {
+    separate()
+    bytes.append(byte)
+    follows = false
+  }
+  private mutating func close(_ byte: UInt8) {
+    bytes.append(byte)
+    follows = true
+  }
+  private mutating func quote(_ value: String) {
+    var value = value
+    value.withUTF8 { bytes.appendQuoted(UnsafeRawBufferPointer($0)) }
+  }
+  private mutating func quote(_ value: UnsafeRawBufferPointer) { bytes.appendQuoted(value) }
+}
+
+extension [UInt8] {
+  /// Appends a JSON string: quotes around, `"`, `\` and control characters escaped, all else as it is.
+  public mutating func appendQuoted(_ utf8: UnsafeRawBufferPointer) {
+    append(0x22)
+    var plain = 0
+    for i in 0..<utf8.count {
+      let byte = utf8[i]
+      if byte >= 0x20 && byte != 0x22 && byte != 0x5c { continue }
+      append(contentsOf: utf8[plain..<i])
+      plain = i + 1
+      append(0x5c)
+      switch byte {
+      case 0x22, 0x5c: append(byte)
+      case 0x08: append(0x62)
+      case 0x09: append(0x74)
+      case 0x0a: append(0x6e)
+      case 0x0c: append(0x66)
+      case 0x0d: append(0x72)
+      default:
+        append(contentsOf: [0x75, 0x30, 0x30])
+        let hex: StaticString = "0123456789abcdef"
+        append(hex.utf8Start[Int(byte >> 4)])
+        append(hex.utf8Start[Int(byte & 15)])
+      }
+    }
+    append(contentsOf: utf8[plain...])
+    append(0x22)
+  }
+
+  /// Appends an integer in decimal.
+  public mutating func appendDecimal(_ value: Int64) {
+    if value < 0 { append(0x2d) }
+    var rest = value.magnitude
+    let start = count
+    repeat {
+      append(UInt8(truncatingIfNeeded: rest % 10) + 48)
+      rest /= 10
+    } while rest > 0
+    self[start...].reverse()
+  }
+
+  /// Appends a number as JSON: shortest text that reads back the same, `null` when it is not finite.
+  public mutating func appendNumber(_ value: Double, integers: Bool = false) {
+    if integers, let whole = Int64(exactly: value), whole.magnitude < 1 << 53, value.sign == .plus || whole != 0 {
+      return appendDecimal(whole)
+    }
+    append(contentsOf: value.isFinite ? value.description.utf8 : "null".utf8)
+  }
+}
