@@ -41,6 +41,11 @@ public struct FeatureBatch: Sendable {
     case sortedSet
     /// Appends one entry to a capped stream.
     case append
+    /// Sets fields of a hash in another program's layout: key and fields exactly as given, with neither the
+    /// store's prefix nor a version (Feast rows).
+    case putRaw
+    /// Deletes a key of another program's layout.
+    case deleteRaw
   }
   public private(set) var bytes: [UInt8] = []
   public private(set) var count = 0
@@ -92,7 +97,10 @@ public struct FeatureBatch: Sendable {
 
   /// Walks the operations in order.
   public func forEach(
-    _ body: (Operation, _ key: UnsafeRawBufferPointer, _ fields: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)]) -> Void
+    _ body: (
+      Operation, _ key: UnsafeRawBufferPointer,
+      _ fields: [(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)]
+    ) -> Void
   ) {
     bytes.withUnsafeBytes { all in
       var at = 0

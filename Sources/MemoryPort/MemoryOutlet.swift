@@ -1,0 +1,34 @@
+public import Ports
+
+/// Alerts and dead letters kept in memory; they count as delivered after a ``flush(timeoutMs:)``.
+public final class MemoryOutlet: RecordOutlet {
+  /// Delivered records, in order.
+  public private(set) var delivered: [OutRecord] = []
+  private var waiting: [OutRecord] = []
+  private let faults: Faults
+
+  public init(faults: Faults = Faults()) { self.faults = faults }
+
+  public var unacknowledged: Int { waiting.count }
+
+  public func send(_ record: OutRecord) throws(PortError) {
+    guard faults.strike("outlet.send") == .proceed else {
+      throw PortError(
+        code: "outlet-full", isRetriable: true, message: "topic \(record.topic) takes no records now")
+    }
+    waiting.append(record)
+  }
+
+  public func flush(timeoutMs: Int) -> Bool {
+    let outcome = faults.strike("outlet.flush")
+    guard outcome != .fail else { return false }
+    delivered += waiting
+    if outcome == .proceed { waiting.removeAll() }
+    return outcome == .proceed
+  }
+
+  /// A crash: what was not acknowledged is gone.
+  public func loseWaiting() { waiting.removeAll() }
+
+  public func close() {}
+}
