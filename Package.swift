@@ -74,7 +74,8 @@ let package = Package(
     tests("BanditsTests", ["Bandits", "JSON"]),
     tests("PipelineTests", ["Pipeline", "MemoryPort", "Ports", "Events", "Learners"]),
     tests("AdapterTests", ["KafkaPort", "RedisPort", "SQLitePort", "MemoryPort", "Ports", "JSON"]),
-    tests("NetTests", ["Net"]),
+    tests("TelemetryTests", ["Telemetry"]),
+    tests("NetTests", ["Net", "CSys"]),
     tests("AppTests", ["App", "JSON"]),
   ]
 )
