@@ -39,7 +39,7 @@ private func parsed(_ text: String) throws -> Node { try YAML.parse(text, name: 
     ("a: 1\n---\nb: 1", "x.yaml:2:1: only one document is allowed"),
     ("a: 1\nb: 2\na: 3", "x.yaml:3:1: a stands here twice"),
     ("? [1]\n: 2", "x.yaml:1:3: a key must be a plain text"),
-    ("a: {b", "x.yaml:1:6: did not find expected ',' or '}'"),
+    ("a: {b", "x.yaml:2:1: did not find expected ',' or '}'"),
     ("a: 1\nb: \u{1}", "x.yaml:2:4: control characters are not allowed"),
   ])
   func `what settings do not need is refused where it stands`(text: String, message: String) {
@@ -54,13 +54,11 @@ private func parsed(_ text: String) throws -> Node { try YAML.parse(text, name: 
     #expect(problem?.origin == .file(name: "x.yaml", line: 2, column: 4))
   }
 
-  @Test(arguments: [
-    String(repeating: "[", count: 500_000), String(repeating: "? ", count: 400_000),
-    "a: [" + String(repeating: "1,", count: 30_000) + "]", String(repeating: "x", count: 1_100_000),
-  ])
-  func `bombs are refused quickly`(text: String) {
+  @Test(arguments: ["[", "? ", "1,", "x"])
+  func `bombs are refused quickly`(unit: String) {
+    let text = (unit == "1," ? "a: [" : "") + String(repeating: unit, count: unit == "1," ? 30_000 : 1_048_000)
     let began = ContinuousClock.now
-    #expect(throws: Problem.self) { try parsed(text) }
+    #expect(throws: Problem.self) { try parsed(unit == "x" ? text + text : text) }
     #expect(ContinuousClock.now - began < .seconds(2))
   }
 }
