@@ -33,12 +33,12 @@ extension Int: OptionValue {
 }
 
 extension Double: OptionValue {
-  public static let shape = Shape("number", .number, pattern: "^-?([0-9]+\\.?[0-9]*|\\.[0-9]+)$")
+  public static let shape = Shape("number", .number, pattern: "^-?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][-+]?[0-9]+)?$")
   public init(_ node: Node) throws(BadValue) {
     let text = try node.scalar()
     let isPlain =
       text.utf8.contains { $0 >= 48 && $0 <= 57 }
-      && text.utf8.allSatisfy { ($0 >= 48 && $0 <= 57) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }
+      && text.utf8.allSatisfy { ($0 >= 48 && $0 <= 57) || "+-.eE".utf8.contains($0) }
     let padded = text.hasPrefix(".") ? "0" + text : text.hasPrefix("-.") ? "-0" + text.dropFirst() : text
     guard isPlain, let number = Double(padded), number.isFinite else {
       throw BadValue(numberComplaint(text) ?? "must be a number")
@@ -55,9 +55,7 @@ extension Double: OptionValue {
 private func numberComplaint(_ text: String) -> String? {
   if text.hasPrefix("0x") || text.hasPrefix("0o") { return "must be decimal" }
   if text.contains("_") { return "must be written without underscores" }
-  if text.contains("e") || text.contains("E"), text.first?.isNumber == true {
-    return "must be written without an exponent"
-  }
+  if text.contains("e"), text.first?.isNumber == true { return "must be written without an exponent" }
   if text.lowercased().hasSuffix("nan") || text.lowercased().hasSuffix("inf") { return "must be finite" }
   return nil
 }
@@ -108,6 +106,21 @@ extension Array: OptionValue where Element: OptionValue {
     }
   }
   public var node: Node { Node(.list(map(\.node))) }
+}
+
+/// An option that may be given again and again, each word as it is (`--set a=1,2 --set b=3`).
+public struct Repeated: OptionValue, Hashable {
+  public var words: [String]
+  public init(_ words: [String] = []) { self.words = words }
+  public static let shape: Shape = {
+    var shape = Shape("text", .array)
+    shape.element = [String.shape]
+    return shape
+  }()
+  public init(_ node: Node) throws(BadValue) {
+    if let list = node.list { words = list.compactMap(\.text) } else { words = [try node.scalar()] }
+  }
+  public var node: Node { words.node }
 }
 
 /// Nothing, `off` or `none` switch an option off.
