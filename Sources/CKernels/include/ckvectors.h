@@ -1,0 +1,28 @@
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/// One instruction-set variant of the float kernels. All variants and the plain loop agree bit for bit:
+/// element-wise steps are multiply then add (never fused); sums run in 16 partial sums, lane = index mod 16,
+/// then one tree (8, 4, 2, 1).
+typedef struct {
+  const char *name;
+  /// u = decay * u + scale * c.
+  void (*ema)(float *u, const float *c, float decay, float scale, size_t n);
+  /// The same, then u / |u|; zeros stay zeros. Returns |u| before the division.
+  float (*ema_unit)(float *u, const float *c, float decay, float scale, size_t n);
+  /// u += scale * c.
+  void (*add)(float *u, const float *c, float scale, size_t n);
+  /// u *= scale.
+  void (*scale)(float *u, float scale, size_t n);
+  float (*dot)(const float *a, const float *b, size_t n);
+} ck_vector_table;
+
+/// Variants this machine can run, best first; the last one is the plain loop.
+size_t ck_vector_variants(void);
+const ck_vector_table *ck_vector_variant(size_t index);
+
+/// Index of the last `value` in `list`, -1 if there is none.
+ptrdiff_t ck_find_u32(const uint32_t *list, size_t n, uint32_t value);
+/// Index of the last cell with cell >> shift == value, -1 if there is none.
+ptrdiff_t ck_find_u64(const uint64_t *list, size_t n, unsigned shift, uint64_t value);

@@ -1,0 +1,112 @@
+#include "include/ckvectors.h"
+
+#include <string.h>
+
+typedef float f16 __attribute__((vector_size(64)));
+
+#define CK_TARGET
+#define CK_SUFFIX base
+#define CK_NAME "baseline"
+#include "vector_body.inc"
+
+#if defined(__x86_64__)
+#define CK_TARGET __attribute__((target("arch=x86-64-v3")))
+#define CK_SUFFIX v3
+#define CK_NAME "x86-64-v3"
+#include "vector_body.inc"
+
+#define CK_TARGET __attribute__((target("arch=x86-64-v4")))
+#define CK_SUFFIX v4
+#define CK_NAME "x86-64-v4"
+#include "vector_body.inc"
+#endif
+
+// The plain loop: what every variant must equal.
+static void ema_plain(float *u, const float *c, float decay, float scale, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    float kept = u[i] * decay;
+    float added = c[i] * scale;
+    u[i] = kept + added;
+  }
+}
+
+static void add_plain(float *u, const float *c, float scale, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    float added = c[i] * scale;
+    u[i] = u[i] + added;
+  }
+}
+
+static void scale_plain(float *u, float scale, size_t n) {
+  for (size_t i = 0; i < n; i++) u[i] = u[i] * scale;
+}
+
+static float dot_plain(const float *x, const float *y, size_t n) {
+  float s[16] = {0};
+  for (size_t i = 0; i < n; i++) {
+    float product = x[i] * y[i];
+    s[i % 16] = s[i % 16] + product;
+  }
+  for (int width = 8; width > 0; width /= 2)
+    for (int k = 0; k < width; k++) s[k] = s[k] + s[k + width];
+  return s[0];
+}
+
+static float ema_unit_plain(float *u, const float *c, float decay, float scale, size_t n) {
+  ema_plain(u, c, decay, scale, n);
+  float norm = __builtin_sqrtf(dot_plain(u, u, n));
+  if (norm > 0) scale_plain(u, 1.0f / norm, n);
+  return norm;
+}
+
+static const ck_vector_table table_plain = {"plain", ema_plain, ema_unit_plain, add_plain, scale_plain, dot_plain};
+
+static size_t runnable(const ck_vector_table **list) {
+  size_t n = 0;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("x86-64-v4")) list[n++] = &table_v4;
+  if (__builtin_cpu_supports("x86-64-v3")) list[n++] = &table_v3;
+#endif
+  list[n++] = &table_base;
+  list[n++] = &table_plain;
+  return n;
+}
+
+size_t ck_vector_variants(void) {
+  const ck_vector_table *list[4];
+  return runnable(list);
+}
+
+const ck_vector_table *ck_vector_variant(size_t index) {
+  const ck_vector_table *list[4];
+  return index < runnable(list) ? list[index] : &table_plain;
+}
+
+ptrdiff_t ck_find_u32(const uint32_t *list, size_t n, uint32_t value) {
+  size_t end = n;
+  while (end >= 16) {  // blocks from the back: what was used last is met first
+    const uint32_t *block = list + end - 16;
+    uint32_t any = 0;
+    for (int k = 0; k < 16; k++) any |= block[k] == value;
+    if (any) break;
+    end -= 16;
+  }
+  while (end-- > 0)
+    if (list[end] == value) return (ptrdiff_t)end;
+  return -1;
+}
+
+ptrdiff_t ck_find_u64(const uint64_t *list, size_t n, unsigned shift, uint64_t value) {
+  size_t end = n;
+  while (end >= 8) {
+    const uint64_t *block = list + end - 8;
+    uint64_t any = 0;
+    for (int k = 0; k < 8; k++) any |= (block[k] >> shift) == value;
+    if (any) break;
+    end -= 8;
+  }
+  while (end-- > 0)
+    if ((list[end] >> shift) == value) return (ptrdiff_t)end;
+  return -1;
+}

@@ -1,0 +1,60 @@
+import CKernels
+
+/// Float kernels that change state: one fixed reduction shape, so that every instruction set gives the same bits.
+///
+/// Element-wise steps are multiply, then add; sums run in 16 partial sums and one tree. A call costs 4-10 ns at
+/// 128 floats.
+public struct VectorKernels: @unchecked Sendable {
+  private let table: UnsafePointer<ck_vector_table>
+
+  /// All variants this machine runs, best first; the last is the plain loop that the others must equal.
+  public static let all: [VectorKernels] = (0..<ck_vector_variants()).map { VectorKernels(table: ck_vector_variant($0)!) }
+  public static let best = all[0]
+
+  public var name: String { String(cString: table.pointee.name) }
+
+  /// u = decay * u + scale * c
+  @inline(__always)
+  public func ema(
+    _ u: UnsafeMutablePointer<Float>, toward c: UnsafePointer<Float>, decay: Float, scale: Float, count: Int
+  ) { table.pointee.ema(u, c, decay, scale, count) }
+
+  /// u = decay * u + scale * c, then of unit length; zeros stay zeros. Returns the length it had.
+  @inline(__always) @discardableResult
+  public func emaUnit(
+    _ u: UnsafeMutablePointer<Float>, toward c: UnsafePointer<Float>, decay: Float, scale: Float, count: Int
+  ) -> Float { table.pointee.ema_unit(u, c, decay, scale, count) }
+
+  /// u += scale * c
+  @inline(__always)
+  public func add(_ c: UnsafePointer<Float>, times scale: Float, to u: UnsafeMutablePointer<Float>, count: Int) {
+    table.pointee.add(u, c, scale, count)
+  }
+
+  @inline(__always)
+  public func scale(_ u: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
+    table.pointee.scale(u, factor, count)
+  }
+
+  @inline(__always)
+  public func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Float {
+    table.pointee.dot(a, b, count)
+  }
+
+  /// Length of a vector.
+  public func norm(_ a: UnsafePointer<Float>, count: Int) -> Float { dot(a, a, count: count).squareRoot() }
+}
+
+/// Index of the last `value` in a list, scanned from its end in blocks.
+@inline(__always)
+public func findLast(_ value: UInt32, in list: UnsafePointer<UInt32>?, count: Int) -> Int {
+  guard let list else { return -1 }
+  return ck_find_u32(list, count, value)
+}
+
+/// Index of the last cell whose bits from `shift` up equal `value`.
+@inline(__always)
+public func findLast(_ value: UInt64, shift: UInt32, in list: UnsafePointer<UInt64>?, count: Int) -> Int {
+  guard let list else { return -1 }
+  return ck_find_u64(list, count, shift, value)
+}

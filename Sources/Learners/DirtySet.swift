@@ -1,0 +1,82 @@
+/// Slots that changed, given back in slot order: a bit a slot and, above it, a bit for every 64 of those.
+///
+/// Each shard marks in sets of its own, one for publishing and one for saving.
+///
+/// - Complexity: `mark` O(1) without allocation once `reserve` has seen the slot; `drain` O(marked + slots / 4096).
+public struct DirtySet: ~Copyable {
+  private var low: UnsafeMutablePointer<UInt64>
+  private var high: UnsafeMutablePointer<UInt64>
+  private var words: Int
+  public private(set) var count = 0
+
+  public init(slots: Int = 4096) {
+    words = max(64, (slots + 4095) / 4096 * 64)
+    low = .allocate(capacity: words)
+    low.initialize(repeating: 0, count: words)
+    high = .allocate(capacity: words / 64)
+    high.initialize(repeating: 0, count: words / 64)
+  }
+
+  deinit {
+    low.deallocate()
+    high.deallocate()
+  }
+
+  public var isEmpty: Bool { count == 0 }
+
+  /// Makes room for slots below `slots`.
+  public mutating func reserve(_ slots: Int) {
+    guard slots > words * 64 else { return }
+    let bigger = max(words * 2, (slots + 4095) / 4096 * 64)
+    let moved = UnsafeMutablePointer<UInt64>.allocate(capacity: bigger)
+    moved.initialize(repeating: 0, count: bigger)
+    moved.update(from: low, count: words)
+    let above = UnsafeMutablePointer<UInt64>.allocate(capacity: bigger / 64)
+    above.initialize(repeating: 0, count: bigger / 64)
+    above.update(from: high, count: words / 64)
+    low.deallocate()
+    high.deallocate()
+    low = moved
+    high = above
+    words = bigger
+  }
+
+  @inline(__always)
+  public mutating func mark(_ slot: UInt32) {
+    let word = Int(slot >> 6)
+    if word >= words { reserve(Int(slot) + 1) }
+    let bit = UInt64(1) << UInt64(slot & 63)
+    let before = low[word]
+    guard before & bit == 0 else { return }
+    low[word] = before | bit
+    high[word >> 6] |= UInt64(1) << UInt64(word & 63)
+    count += 1
+  }
+
+  public func contains(_ slot: UInt32) -> Bool {
+    let word = Int(slot >> 6)
+    return word < words && low[word] & (UInt64(1) << UInt64(slot & 63)) != 0
+  }
+
+  /// Hands out every marked slot in ascending order and forgets it.
+  public mutating func drain(_ body: (UInt32) throws -> Void) rethrows {
+    for block in 0..<(words / 64) {
+      var blocks = high[block]
+      high[block] = 0
+      while blocks != 0 {
+        let word = block * 64 + blocks.trailingZeroBitCount
+        blocks &= blocks - 1
+        var bits = low[word]
+        low[word] = 0
+        while bits != 0 {
+          let slot = UInt32(word * 64 + bits.trailingZeroBitCount)
+          bits &= bits - 1
+          count -= 1
+          try body(slot)
+        }
+      }
+    }
+  }
+
+  public mutating func removeAll() { drain { _ in } }
+}

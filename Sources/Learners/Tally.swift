@@ -1,0 +1,75 @@
+import Events
+
+/// What is counted by name while events are folded; none of it is a fault.
+public enum Counter: Int, Sendable, CaseIterable {
+  case folded = 0
+  case duplicate, late
+  case futureTimestamp
+  case unknownTitle
+  case unknownDevice
+  case unknownFields
+  case keyMismatch
+  case inconsistentCompletion
+  case unattributed
+  case unknownContext
+  case clickedNotShown
+  /// Impressions, clicks, completions beyond the caps of the trust preset.
+  case overCap
+  /// Preference records whose JSON could not be split into fields.
+  case badPreference
+  /// Titles' metric series that left under `drift.max_bytes`.
+  case driftEvicted
+
+  /// The name used in metrics and in the stories.
+  public var name: String {
+    switch self {
+    case .folded: "folded"
+    case .duplicate: "duplicate"
+    case .late: "late"
+    case .futureTimestamp: "future_timestamp"
+    case .unknownTitle: "unknown_title"
+    case .unknownDevice: "unknown_device"
+    case .unknownFields: "unknown_fields"
+    case .keyMismatch: "key_mismatch"
+    case .inconsistentCompletion: "inconsistent_completion"
+    case .unattributed: "unattributed"
+    case .unknownContext: "unknown_context"
+    case .clickedNotShown: "clicked_not_shown"
+    case .overCap: "over_cap"
+    case .badPreference: "bad_preference"
+    case .driftEvicted: "drift_evicted"
+    }
+  }
+}
+
+/// Counts by ``Counter``; those of several shards add up.
+public struct Tally: Sendable, Equatable {
+  private var counts = SIMD16<UInt64>(repeating: 0)
+
+  public init() {}
+
+  @inline(__always)
+  public subscript(_ counter: Counter) -> UInt64 {
+    get { counts[counter.rawValue] }
+    set { counts[counter.rawValue] = newValue }
+  }
+
+  @inline(__always)
+  public mutating func add(_ counter: Counter, _ number: UInt64 = 1) { counts[counter.rawValue] &+= number }
+
+  public static func += (left: inout Tally, right: Tally) { left.counts &+= right.counts }
+
+  /// Counts what the decoder and the sequencer noticed about an event.
+  @inline(__always)
+  public mutating func note(_ flags: EventFlags) {
+    guard flags.rawValue >= EventFlags.unknownDevice.rawValue else { return }
+    if flags.contains(.unknownDevice) { add(.unknownDevice) }
+    if flags.contains(.unknownFields) { add(.unknownFields) }
+    if flags.contains(.keyMismatch) { add(.keyMismatch) }
+    if flags.contains(.inconsistentCompletion) { add(.inconsistentCompletion) }
+    if flags.contains(.future) { add(.futureTimestamp) }
+    if flags.contains(.late) { add(.late) }
+    if flags.contains(.clickedNotShown) { add(.clickedNotShown) }
+    if flags.contains(.unknownContext) { add(.unknownContext) }
+  }
+}

@@ -1,0 +1,117 @@
+import Events
+import Kernels
+
+/// Flags that an interaction sets on a title and `undo` clears.
+enum TitleFlag: UInt64 {
+  case like = 1
+  case favorite = 2
+  case share = 4
+  case block = 8
+
+  init?(_ action: Action) {
+    switch action {
+    case .like: self = .like
+    case .favorite: self = .favorite
+    case .share: self = .share
+    case .block: self = .block
+    default: return nil
+    }
+  }
+}
+
+/// The viewer's short memories: caps, ratings, flags (bounds of decision 39; the oldest leaves).
+extension ViewerFold {
+  /// What is capped per viewer, title and UTC day: 5 bits each in a cell.
+  enum Capped: UInt64 {
+    case impressions = 0
+    case clicks = 5
+    case completions = 10
+  }
+
+  /// Counts against the cap; false (and counted) if it is reached.
+  func isWithinCap(
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ title: UInt32, _ what: Capped,
+    _ tally: inout Tally
+  ) -> Bool {
+    let limit: UInt16
+    switch what {
+    case .impressions: limit = options.trust.impressionCap
+    case .clicks: limit = options.trust.clickCap
+    case .completions: limit = options.trust.completionCap
+    }
+    guard limit > 0 else { return true }
+    let day = UInt64(UInt16(truncatingIfNeeded: utcDay(event.time)))
+    let key = UInt64(title) << 16 | day
+    let found = findLast(key, shift: 16, in: UnsafePointer(row.pointee.caps.base), count: row.pointee.caps.count)
+    if found >= 0 {
+      let cell = row.pointee.caps[found]
+      guard (cell >> what.rawValue) & 31 < UInt64(limit) else {
+        tally.add(.overCap)
+        return false
+      }
+      row.pointee.caps[found] = cell + (1 << what.rawValue)
+      return true
+    }
+    if row.pointee.caps.count >= options.capDays { row.pointee.caps.removeFirst() }
+    row.pointee.caps.append((key << 16) | (1 << what.rawValue))
+    return true
+  }
+
+  /// Remembers a rating as the latest; the one it replaces, in half stars.
+  func replaceRating(_ row: UnsafeMutablePointer<ViewerRow>, _ title: UInt32, _ half: Int32) -> Int32? {
+    let found = findLast(
+      UInt64(title), shift: 32, in: UnsafePointer(row.pointee.ratings.base), count: row.pointee.ratings.count)
+    var old: Int32?
+    if found >= 0 {
+      old = Int32(truncatingIfNeeded: row.pointee.ratings[found])
+      row.pointee.ratings.remove(at: found)
+    } else if row.pointee.ratings.count >= options.ratedTitles {
+      row.pointee.ratings.removeFirst()
+    }
+    row.pointee.ratings.append(UInt64(title) << 32 | UInt64(half))
+    return old
+  }
+
+  func setFlag(_ row: UnsafeMutablePointer<ViewerRow>, _ title: UInt32, _ flag: TitleFlag, on: Bool) {
+    let found = findLast(
+      UInt64(title), shift: 32, in: UnsafePointer(row.pointee.flags.base), count: row.pointee.flags.count)
+    if found >= 0 {
+      let cell = on ? row.pointee.flags[found] | flag.rawValue : row.pointee.flags[found] & ~flag.rawValue
+      if cell & 15 == 0 {
+        row.pointee.flags.remove(at: found)
+      } else {
+        row.pointee.flags[found] = cell
+      }
+    } else if on {
+      if row.pointee.flags.count >= options.flaggedTitles { row.pointee.flags.removeFirst() }
+      row.pointee.flags.append(UInt64(title) << 32 | flag.rawValue)
+    }
+  }
+
+  func flags(_ row: UnsafeMutablePointer<ViewerRow>, of title: UInt32) -> UInt64 {
+    guard !row.pointee.flags.isEmpty else { return 0 }
+    let found = findLast(
+      UInt64(title), shift: 32, in: UnsafePointer(row.pointee.flags.base), count: row.pointee.flags.count)
+    return found >= 0 ? row.pointee.flags[found] & 15 : 0
+  }
+
+  /// D3; liked, favorited, shared are the event's own fields, else what earlier interactions set.
+  func engagement(_ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ completion: Double) -> Double {
+    let kept = flags(row, of: event.title)
+    let flags = event.flags
+    let isSkipped =
+      flags.contains(.skippedEarlySet)
+      ? flags.contains(.skippedEarly) : flags.contains(.endedByUser) && completion < 0.10
+    var isPaused = flags.contains(.pausedOften)
+    if !flags.contains(.pausedOftenSet), event.pauseCount > 0 {
+      let hours = (event.duration >= 0 ? event.duration : 0) / 3600
+      isPaused = Double(event.pauseCount) / max(hours, 1.0 / 6) > 6
+    }
+    return options.engagement.score(
+      completion: completion,
+      liked: flags.contains(.likedSet) ? flags.contains(.liked) : kept & TitleFlag.like.rawValue != 0,
+      favorited: flags.contains(.favoritedSet) ? flags.contains(.favorited) : kept & TitleFlag.favorite.rawValue != 0,
+      shared: flags.contains(.sharedSet) ? flags.contains(.shared) : kept & TitleFlag.share.rawValue != 0,
+      skippedEarly: isSkipped, pausedFrequently: isPaused)
+  }
+}

@@ -1,0 +1,108 @@
+import Events
+import Kernels
+
+/// Genre affinities, history, histograms, contexts.
+extension ViewerFold {
+  /// D2: per distinct genre of the title w <- decay w + (1 - decay) e, and its time-aware twin.
+  func feel(
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ facts: UnsafePointer<TitleFacts>, _ signal: Double
+  ) {
+    guard options.folds.contains(.affinity) else { return }
+    for genre in facts.pointee.genreSymbols {
+      var index = 0
+      let count = row.pointee.affinities.count
+      while index < count, row.pointee.affinities[index].genre != genre { index += 1 }
+      if index == count { row.pointee.affinities.append(Affinity(timed: signal, at: event.time, genre: genre)) }
+      var affinity = row.pointee.affinities[index]
+      affinity.raw = options.affinityDecay * affinity.raw + (1 - options.affinityDecay) * signal
+      if affinity.updates > 0 {
+        let age = Double(max(0, event.time - affinity.at)) / Double(options.affinityHalfLifeMs)
+        affinity.timed += (1 - Elementary.exp2(-age)) * (signal - affinity.timed)
+        affinity.at = max(affinity.at, event.time)
+      }
+      affinity.updates += 1
+      row.pointee.affinities[index] = affinity
+    }
+  }
+
+  /// One entry a title: a rating replaces it, a watch only while the title is not rated. Over the bound the entry of
+  /// least decayed weight leaves, then the older, then by id.
+  func remember(
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ facts: UnsafePointer<TitleFacts>,
+    _ weight: Float, isRated: Bool
+  ) {
+    let found = findLast(
+      event.title, in: UnsafePointer(row.pointee.historyTitles.base), count: row.pointee.historyTitles.count)
+    if found >= 0, !isRated, row.pointee.history[found].isRated { return }
+    let entry = HistoryEntry(
+      time: event.time, weight: weight, version: facts.pointee.version | (isRated ? 1 << 31 : 0))
+    if options.historyForm == .d7 { accumulate(row, event.viewer, facts, weight) }
+    if found >= 0 {
+      row.pointee.history[found] = entry
+      return
+    }
+    row.pointee.historyTitles.append(event.title)
+    row.pointee.history.append(entry)
+    if row.pointee.history.count > options.historyTitles { forget(row, at: event.time) }
+  }
+
+  /// D7: S <- decay S + w e, W <- decay W + w.
+  private func accumulate(
+    _ row: UnsafeMutablePointer<ViewerRow>, _ slot: UInt32, _ facts: UnsafePointer<TitleFacts>, _ weight: Float
+  ) {
+    guard let vector = facts.pointee.vector, let sums = table.sums else { return }
+    kernels.ema(
+      sums.vector(slot), toward: vector, decay: Float(options.historyDecay), scale: weight, count: table.stride)
+    row.pointee.s.historyWeight = options.historyDecay * row.pointee.s.historyWeight + Double(weight)
+    row.pointee.s.historyCount += 1
+  }
+
+  private func forget(_ row: UnsafeMutablePointer<ViewerRow>, at time: Int64) {
+    var least = 0
+    var leastWeight = Double.infinity
+    for index in 0..<row.pointee.history.count {
+      let entry = row.pointee.history[index]
+      let weight = Double(entry.weight) * Elementary.exp(-Double(time - entry.time) / options.historyTauMs)
+      if weight < leastWeight {
+        (least, leastWeight) = (index, weight)
+      } else if weight == leastWeight {
+        let held = row.pointee.history[least]
+        if entry.time < held.time || entry.time == held.time && isBefore(row, index, least) { least = index }
+      }
+    }
+    row.pointee.historyTitles.swapRemove(at: least)
+    row.pointee.history.swapRemove(at: least)
+  }
+
+  private func isBefore(_ row: UnsafeMutablePointer<ViewerRow>, _ a: Int, _ b: Int) -> Bool {
+    ids.titles.bytes(row.pointee.historyTitles[a]).lexicographicallyPrecedes(
+      ids.titles.bytes(row.pointee.historyTitles[b]))
+  }
+
+  /// D8: hours and weekdays of watches, local by the event's own offset, else UTC.
+  func clock(_ row: UnsafeMutablePointer<ViewerRow>, _ event: Event) {
+    let local = event.time + (event.tzMinutes == .min ? 0 : Int64(event.tzMinutes) * 60_000)
+    let day = utcDay(local)
+    let hour = Int((local - day * 86_400_000) / 3_600_000)
+    let weekday = Int(((day + 3) % 7 + 7) % 7)
+    let decay = Float(options.temporalDecay)
+    for index in 0..<31 { row.pointee.s.histogram[index] *= decay }
+    let gain = Float(1 - options.temporalDecay)
+    row.pointee.s.histogram[hour] += gain
+    row.pointee.s.histogram[24 + weekday] += gain
+  }
+
+  /// Counts of what contexts say: mood, companions, device, platform.
+  func count(_ row: UnsafeMutablePointer<ViewerRow>, _ event: Event) {
+    if event.mood > 0, event.mood <= 6 { row.pointee.s.moods[Int(event.mood) - 1] += 1 }
+    if event.companions > 0, event.companions <= 4 { row.pointee.s.companions[Int(event.companions) - 1] += 1 }
+    if event.device != .unset { row.pointee.s.devices[Int(event.device.rawValue)] += 1 }
+    guard event.platform != 0 else { return }
+    for index in 0..<row.pointee.platforms.count
+    where row.pointee.platforms[index] >> 32 == UInt64(event.platform) {
+      row.pointee.platforms[index] += 1
+      return
+    }
+    row.pointee.platforms.append(UInt64(event.platform) << 32 | 1)
+  }
+}

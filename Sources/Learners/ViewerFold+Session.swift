@@ -1,0 +1,157 @@
+import Events
+
+/// Sessions (E6), shown decisions, searches, explicit preferences.
+extension ViewerFold {
+  /// The event belongs to the viewer's session, or begins a new one after a longer gap than the idle time.
+  func visit(_ row: UnsafeMutablePointer<ViewerRow>, _ event: Event) {
+    if row.pointee.s.sessionCount == 0 || event.time - row.pointee.s.sessionLast > options.sessionIdleMs {
+      if row.pointee.s.sessionCount > 0, row.pointee.s.pageViews <= 1, row.pointee.s.interactions == 0 {
+        row.pointee.s.bounces += 1
+      }
+      row.pointee.s.sessionCount += 1
+      row.pointee.s.sessionStarted = event.time
+      row.pointee.s.sessionLast = event.time
+      row.pointee.s.pageViews = 0
+      row.pointee.s.interactions = 0
+      row.pointee.s.conversions = 0
+      row.pointee.s.sessionPosition = 0
+    }
+    row.pointee.s.sessionLast = max(row.pointee.s.sessionLast, event.time)
+    if event.sessionPosition >= 0 { row.pointee.s.sessionPosition = event.sessionPosition }
+  }
+
+  func impression(
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ payload: Payload, _ tally: inout Tally
+  ) {
+    if options.folds.contains(.session) {
+      visit(row, event)
+      row.pointee.s.pageViews += 1
+    }
+    guard let items = payload.field(.items), let base = items.baseAddress else { return }
+    for index in 0..<(items.count / ShownItem.byteCount) {
+      let bytes = base + index * ShownItem.byteCount
+      var item = ShownItem(reading: bytes)
+      if !catalog.title(item.title).pointee.isInCatalog { tally.add(.unknownTitle) }
+      item.counted = !isCapped || isWithinCap(row, event, item.title, .impressions, &tally)
+      item.write(to: bytes)
+    }
+    if options.folds.contains(.decisions) { show(row, event, payload, kind: 1) }
+  }
+
+  func decision(_ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ payload: Payload) {
+    if options.folds.contains(.decisions) { show(row, event, payload, kind: 2) }
+  }
+
+  /// Keeps what a decision showed. An impression and a decision record of one id are one decision: the first opens it,
+  /// the other adds what is missing.
+  private func show(_ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ payload: Payload, kind: UInt32) {
+    guard event.decisionHash != 0, let items = payload.field(.items), let base = items.baseAddress else { return }
+    var head = ShownDecision(hash: event.decisionHash, time: event.time, items: 0, idBytes: 0, kinds: kind)
+    var kept: [ShownTitle] = []
+    if let (index, start) = find(row, event.decisionHash) {
+      let old = row.pointee.decisions[index]
+      head.time = old.time
+      head.kinds |= old.kinds
+      kept = Array(row.pointee.shown.values[start..<(start + Int(old.items))])
+      drop(row, index, start)
+    }
+    let merges = !kept.isEmpty
+    let itemsBefore = row.pointee.shown.count
+    for item in kept { row.pointee.shown.append(item) }
+    for index in 0..<(items.count / ShownItem.byteCount) {
+      let item = ShownItem(reading: base + index * ShownItem.byteCount)
+      if merges, let known = kept.firstIndex(where: { $0.title == item.title }) {
+        var now = row.pointee.shown[itemsBefore + known]
+        if now.position == 0, item.position > 0, item.explored || now.isExplored { row.pointee.s.exploredShown += 1 }
+        now.position = item.position > 0 ? item.position : now.position
+        now.isExplored = now.isExplored || item.explored
+        row.pointee.shown[itemsBefore + known] = now
+        continue
+      }
+      row.pointee.shown.append(
+        ShownTitle(title: item.title, position: item.position, isExplored: item.explored, isAccepted: false))
+      if item.explored, item.position > 0 { row.pointee.s.exploredShown += 1 }
+    }
+    head.items = UInt16(clamping: row.pointee.shown.count - itemsBefore)
+    if let id = payload.field(.decisionID) {
+      row.pointee.decisionIDs.append(contentsOf: UnsafeRawBufferPointer(id))
+      head.idBytes = UInt16(clamping: id.count)
+    }
+    row.pointee.decisions.append(head)
+    while row.pointee.decisions.count > 1,
+      row.pointee.decisions.count > options.decisionsKept || row.pointee.shown.count > options.decisionItemsKept
+        || row.pointee.decisions[0].time < event.mergeTime - options.decisionMs
+    { drop(row, 0, 0) }
+  }
+
+  /// Feedback that names a decision which showed its title: attributed; of an explored item, once, accepted.
+  func attribute(
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ effect: inout Effect, _ tally: inout Tally
+  ) {
+    if event.decisionHash != 0, let (index, start) = find(row, event.decisionHash),
+      event.mergeTime - row.pointee.decisions[index].time <= options.decisionMs
+    {
+      for at in start..<(start + Int(row.pointee.decisions[index].items))
+      where row.pointee.shown[at].title == event.title {
+        effect.flags.insert(.attributed)
+        if row.pointee.shown[at].isExplored, !row.pointee.shown[at].isAccepted, effect.media > 0 {
+          row.pointee.shown[at].isAccepted = true
+          row.pointee.s.exploredAccepted += 1
+        }
+        return
+      }
+    }
+    effect.flags.insert(.unattributed)
+    tally.add(.unattributed)
+  }
+
+  /// Index of a decision and of its first item.
+  private func find(_ row: UnsafeMutablePointer<ViewerRow>, _ hash: UInt64) -> (Int, Int)? {
+    var start = row.pointee.shown.count
+    var index = row.pointee.decisions.count - 1
+    while index >= 0 {
+      start -= Int(row.pointee.decisions[index].items)
+      if row.pointee.decisions[index].hash == hash { return (index, start) }
+      index -= 1
+    }
+    return nil
+  }
+
+  private func drop(_ row: UnsafeMutablePointer<ViewerRow>, _ index: Int, _ start: Int) {
+    let head = row.pointee.decisions[index]
+    let idStart = (0..<index).reduce(0) { $0 + Int(row.pointee.decisions[$1].idBytes) }
+    row.pointee.shown.remove(start, count: Int(head.items))
+    row.pointee.decisionIDs.remove(idStart, count: Int(head.idBytes))
+    row.pointee.decisions.remove(at: index)
+  }
+
+  func search(_ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ payload: Payload) {
+    if options.folds.contains(.session) { visit(row, event) }
+    guard options.folds.contains(.memory), let query = payload.field(.query) else { return }
+    var starts: [Int] = []
+    var at = 0
+    while at + 10 <= row.pointee.queries.count {
+      starts.append(at)
+      at += 10 + Int(row.pointee.queries[at + 8]) + Int(row.pointee.queries[at + 9]) << 8
+    }
+    if starts.count >= options.queries {
+      let first = starts.count - options.queries + 1
+      row.pointee.queries.removeFirst(first < starts.count ? starts[first] : row.pointee.queries.count)
+    }
+    var cell: [UInt8] = []
+    cell.put(event.time)
+    cell.put(UInt16(clamping: query.count))
+    cell.append(contentsOf: query.prefix(Int(UInt16.max)))
+    cell.withUnsafeBytes { row.pointee.queries.append(contentsOf: $0) }
+  }
+
+  func prefer(
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ payload: Payload, _ tally: inout Tally
+  ) {
+    guard options.folds.contains(.memory), let object = payload.field(.preference) else { return }
+    let id = payload.field(.eventID).map { UnsafeRawBufferPointer($0) } ?? UnsafeRawBufferPointer(start: nil, count: 0)
+    let isRead = ExplicitPreferences.merge(
+      UnsafeRawBufferPointer(object), time: event.time, id: id, into: &row.pointee.explicit)
+    if !isRead { tally.add(.badPreference) }
+  }
+}

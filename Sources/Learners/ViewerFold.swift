@@ -1,0 +1,285 @@
+import Events
+import Kernels
+
+/// Stage U of one shard: folds an event into its viewer's row and tells what it moves beyond.
+///
+/// Touches only rows of viewers it owns; reads the catalog and ids; no clock, no randomness, no hash order.
+///
+/// - Complexity: O(dimension + genres) an event and a scan of the viewer's short lists; allocates only when a list grows.
+public struct ViewerFold: ~Copyable {
+  public let table: ViewerTable
+  public let catalog: Catalog
+  public let ids: Identities
+  public let options: LearnOptions
+  public let shard: Int
+  public let shards: Int
+  /// Rows to publish and rows to save.
+  public var publishing = DirtySet()
+  public var saving = DirtySet()
+  var idle = IdleQueue()
+  let kernels = VectorKernels.best
+  let media = RewardTable.mediaV1
+  let usesMedia: Bool
+  let isCapped: Bool
+  let decay: Float
+  let step: Double
+
+  public init(
+    table: ViewerTable, catalog: Catalog, ids: Identities, options: LearnOptions, shard: Int = 0, of shards: Int = 1
+  ) {
+    self.table = table
+    self.catalog = catalog
+    self.ids = ids
+    self.options = options
+    self.shard = shard
+    self.shards = shards
+    usesMedia = options.rewards == RewardTable.mediaV1
+    isCapped = options.trust.isCapped && options.folds.contains(.trust)
+    decay = Float(options.vectorDecay)
+    step = 1 - options.vectorDecay
+  }
+
+  /// Folds one event. Every event passes here once, also those without a viewer (they are only counted).
+  ///
+  /// - Parameters:
+  ///   - payload: Items of an impression are marked as counted in place.
+  ///   - effect: Overwritten; what the later stages need.
+  public mutating func fold(
+    _ event: Event, _ payload: Payload, into effect: inout Effect, tally: inout Tally
+  ) {
+    effect = Effect()
+    if event.flags.contains(.duplicate) {
+      tally.add(.duplicate)
+      return
+    }
+    tally.note(event.flags)
+    tally.add(.folded)
+    effect.flags = .folded
+    if event.title != Event.none, !catalog.title(event.title).pointee.isInCatalog { tally.add(.unknownTitle) }
+    guard event.viewer != Event.none, event.kind != .availability else { return }
+    let row = wake(event)
+    switch event.kind {
+    case .watch: watch(row, event, payload, &effect, &tally)
+    case .click: click(row, event, payload, &effect, &tally)
+    case .rate: rate(row, event, payload, &effect, &tally)
+    case .interaction: interact(row, event, payload, &effect, &tally)
+    case .impression: impression(row, event, payload, &tally)
+    case .decision: decision(row, event, payload)
+    case .search: search(row, event, payload)
+    case .preference: prefer(row, event, payload, &tally)
+    case .erase:
+      table.clear(event.viewer)
+      effect.flags.insert(.erased)
+    case .availability: break
+    }
+  }
+
+  /// Ends the state of viewers whose idle time ended before `mergeTime` (timers run after every record at their time).
+  ///
+  /// - Returns: Their slots, by time; they are marked, and their rows are to be deleted.
+  public mutating func advance(to mergeTime: Int64) -> [UInt32] {
+    var expired: [UInt32] = []
+    while let due = idle.next, due < mergeTime {
+      let slot = idle.pop().slot
+      let row = table.row(slot)
+      guard row.pointee.isAlive else {
+        row.pointee.s.bits &= ~4
+        continue
+      }
+      let end = row.pointee.s.touchedAt + options.viewerIdleMs
+      if end < mergeTime {
+        row.pointee.s.bits &= ~4
+        table.clear(slot)
+        publishing.mark(slot)
+        saving.mark(slot)
+        expired.append(slot)
+      } else {
+        idle.push(slot, due: end)
+      }
+    }
+    return expired
+  }
+
+  /// When ``advance(to:)`` may next find something, unix ms.
+  public var nextTimer: Int64? { options.viewerIdleMs > 0 ? idle.next : nil }
+
+  /// After rows were loaded from a state: they wait for their idle time again.
+  public mutating func finishLoading() {
+    guard options.viewerIdleMs > 0 else { return }
+    for slot in 0..<UInt32(min(table.slots, ids.viewers.count)) where owns(slot) {
+      let row = table.row(slot)
+      guard row.pointee.isAlive, row.pointee.s.bits & 4 == 0 else { continue }
+      row.pointee.s.bits |= 4
+      idle.push(slot, due: row.pointee.s.touchedAt + options.viewerIdleMs)
+    }
+  }
+
+  /// True if this shard holds the viewer.
+  public func owns(_ slot: UInt32) -> Bool {
+    shards == 1 || Int(ids.viewers.hash(of: slot) % UInt64(shards)) == shard
+  }
+
+  /// The viewer's row, begun anew if there was none or its idle time is over.
+  @inline(__always)
+  private mutating func wake(_ event: Event) -> UnsafeMutablePointer<ViewerRow> {
+    let row = table.row(event.viewer)
+    if options.viewerIdleMs > 0 {
+      if row.pointee.isAlive, event.mergeTime > row.pointee.s.touchedAt + options.viewerIdleMs {
+        table.clear(event.viewer)
+      }
+      if row.pointee.s.bits & 4 == 0 {
+        row.pointee.s.bits |= 4
+        idle.push(event.viewer, due: event.mergeTime + options.viewerIdleMs)
+      }
+    }
+    row.pointee.s.bits |= 1
+    row.pointee.s.touchedAt = event.mergeTime
+    publishing.mark(event.viewer)
+    saving.mark(event.viewer)
+    return row
+  }
+
+  private func watch(
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ payload: Payload, _ effect: inout Effect,
+    _ tally: inout Tally
+  ) {
+    let isProgress = event.flags.contains(.progress)
+    guard !isProgress else {
+      if options.folds.contains(.session) { visit(row, event) }
+      return
+    }
+    let facts = catalog.title(event.title)
+    let completion = event.completion(runtimeMinutes: facts.pointee.runtimeMinutes) ?? 0
+    let isComplete = completion >= options.completeAt || event.flags.contains(.completed)
+    effect.flags.insert(.watch)
+    effect.completion = completion
+    effect.trendWeight = options.trendWatch
+    effect.signal = isComplete ? .watchComplete : .watchPartial
+    if isComplete {
+      effect.flags.insert(.complete)
+      if !isCapped || isWithinCap(row, event, event.title, .completions, &tally) { effect.flags.insert(.countedCompletion) }
+    }
+    row.pointee.s.watches += 1
+    if options.folds.contains(.session) {
+      visit(row, event)
+      row.pointee.s.interactions += 1
+      if isComplete { row.pointee.s.conversions += 1 }
+    }
+    if !options.folds.isDisjoint(with: [.affinity, .history]) {
+      effect.engagement = engagement(row, event, completion)
+      if options.affinitySignal == .watch { feel(row, event, facts, effect.engagement) }
+      if options.folds.contains(.history) { remember(row, event, facts, Float(effect.engagement), isRated: false) }
+    }
+    if options.folds.contains(.temporal) { clock(row, event) }
+    if options.folds.contains(.traits), facts.pointee.year != 0 {
+      let year = clamp01((Double(facts.pointee.year) - 1900) / 125)
+      row.pointee.s.recency = options.recencyDecay * row.pointee.s.recency + (1 - options.recencyDecay) * year
+    }
+    feedback(row, event, facts, &effect, &tally)
+  }
+
+  private func click(
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ payload: Payload, _ effect: inout Effect,
+    _ tally: inout Tally
+  ) {
+    effect.signal = .click
+    effect.trendWeight = options.trendClick
+    if !isCapped || isWithinCap(row, event, event.title, .clicks, &tally) { effect.flags.insert(.countedClick) }
+    if options.folds.contains(.session) {
+      visit(row, event)
+      row.pointee.s.interactions += 1
+    }
+    feedback(row, event, catalog.title(event.title), &effect, &tally)
+  }
+
+  private func rate(
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ payload: Payload, _ effect: inout Effect,
+    _ tally: inout Tally
+  ) {
+    let half = Int32(event.rate)
+    let share = (event.rate / 2 - 1) / 4
+    effect.signal = .rate
+    effect.ratingCount = 1
+    effect.ratingHalfStars = half
+    if options.trust.replacesRatings, options.folds.contains(.trust), let old = replaceRating(row, event.title, half) {
+      effect.ratingCount = 0
+      effect.ratingHalfStars = half - old
+    }
+    if options.folds.contains(.session) {
+      visit(row, event)
+      row.pointee.s.interactions += 1
+    }
+    let facts = catalog.title(event.title)
+    if options.affinitySignal == .rate { feel(row, event, facts, share) }
+    if options.folds.contains(.history) { remember(row, event, facts, Float(share), isRated: true) }
+    feedback(row, event, facts, &effect, &tally)
+  }
+
+  private func interact(
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ payload: Payload, _ effect: inout Effect,
+    _ tally: inout Tally
+  ) {
+    let isUndo = event.flags.contains(.undo)
+    if !isUndo {
+      effect.signal = RewardSignal(event.action)
+      if event.action == .correction { effect.flags.insert(.correction) }
+    }
+    if options.folds.contains(.session) {
+      visit(row, event)
+      switch event.action {
+      case .view: row.pointee.s.pageViews += 1
+      case .ignore: break
+      default: row.pointee.s.interactions += 1
+      }
+      if event.action == .purchase, !isUndo { row.pointee.s.conversions += 1 }
+    }
+    if options.folds.contains(.memory), let flag = TitleFlag(event.action) {
+      setFlag(row, event.title, flag, on: !isUndo)
+    }
+    feedback(row, event, catalog.title(event.title), &effect, &tally)
+  }
+
+  /// What watch, click, rate and interaction have in common: count, context, value, vector, attribution.
+  @inline(__always)
+  private func feedback(
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ facts: UnsafePointer<TitleFacts>,
+    _ effect: inout Effect, _ tally: inout Tally
+  ) {
+    row.pointee.s.n += 1
+    if options.folds.contains(.context) { count(row, event) }
+    if effect.signal != .none {
+      effect.flags.insert(.feedback)
+      let stars = event.kind == .rate ? event.rate / 2 : 0
+      effect.value = options.rewards.value(
+        effect.signal, completion: effect.completion, stars: stars, feedbackMs: event.timeToFeedback,
+        position: event.position)
+      effect.media = usesMedia ? effect.value : media.value(
+        effect.signal, completion: effect.completion, stars: stars, feedbackMs: event.timeToFeedback,
+        position: event.position)
+      if options.folds.contains(.vector), let c = facts.pointee.vector { move(row, event.viewer, c, facts, &effect) }
+    }
+    if options.folds.contains(.decisions) { attribute(row, event, &effect, &tally) }
+  }
+
+  /// D4: u <- unit(decay u + (1 - decay) g unit(c)); while zero only a positive g moves it. Plain form: without units.
+  @inline(__always)
+  private func move(
+    _ row: UnsafeMutablePointer<ViewerRow>, _ slot: UInt32, _ c: UnsafePointer<Float>,
+    _ facts: UnsafePointer<TitleFacts>, _ effect: inout Effect
+  ) {
+    let u = table.vector(slot)
+    if options.vectorForm == .plain {
+      kernels.ema(u, toward: c, decay: decay, scale: Float(step * effect.value), count: table.stride)
+      row.pointee.s.bits |= 2
+      effect.flags.insert(.moved)
+      return
+    }
+    let g = effect.value
+    guard g != 0, facts.pointee.inverseNorm > 0, row.pointee.isWarm || g > 0 else { return }
+    // Cold, the direction alone counts: any positive scale gives unit(c).
+    let scale = (row.pointee.isWarm ? step * g : 1) * Double(facts.pointee.inverseNorm)
+    let norm = kernels.emaUnit(u, toward: c, decay: decay, scale: Float(scale), count: table.stride)
+    row.pointee.s.bits = norm > 0 ? row.pointee.s.bits | 2 : row.pointee.s.bits & ~2
+    effect.flags.insert(.moved)
+  }
+}

@@ -1,0 +1,131 @@
+import Glibc
+
+/// Rows and vectors of viewers by slot. Grown by the sequencer between turns; a shard touches only its own rows.
+public final class ViewerTable: @unchecked Sendable {
+  /// Length of the vectors; 0 while none is known.
+  public private(set) var dimension: Int
+  /// Floats from one vector to the next.
+  public var stride: Int { vectors.stride }
+  let rows = RowChunks<ViewerRow>()
+  private(set) var vectors: VectorChunks
+  /// Running sums of history form d7, nil in the other forms.
+  private(set) var sums: VectorChunks?
+  public private(set) var slots = 0
+  private let keepsSums: Bool
+
+  public init(options: LearnOptions) {
+    dimension = options.dimension
+    keepsSums = options.historyForm == .d7 && options.folds.contains(.history)
+    vectors = VectorChunks(dimension: options.dimension)
+    sums = keepsSums ? VectorChunks(dimension: options.dimension) : nil
+  }
+
+  deinit {
+    for slot in 0..<UInt32(slots) { rows.row(slot).pointee.free() }
+    rows.free()
+    vectors.free()
+    sums?.free()
+  }
+
+  /// Makes room for slots below `count`. Between turns only.
+  public func reserve(_ count: Int) {
+    while slots < count {
+      _ = rows.make(slots >> 12)
+      vectors.make(slots >> 12)
+      sums?.make(slots >> 12)
+      slots = (slots | 4095) + 1
+    }
+  }
+
+  /// Sets the length of vectors once the catalog knows it. Between turns only; nothing if it is set.
+  public func fix(dimension count: Int) {
+    guard dimension == 0, count > 0 else { return }
+    dimension = count
+    vectors.free()
+    vectors = VectorChunks(dimension: count)
+    if keepsSums {
+      sums?.free()
+      sums = VectorChunks(dimension: count)
+    }
+    for index in 0..<(slots / 4096) {
+      vectors.make(index)
+      sums?.make(index)
+    }
+  }
+
+  @inline(__always)
+  public func row(_ slot: UInt32) -> UnsafeMutablePointer<ViewerRow> { rows.row(slot) }
+
+  /// The event-driven vector, ``stride`` floats; zero while cold. Only if ``dimension`` > 0.
+  @inline(__always)
+  public func vector(_ slot: UInt32) -> UnsafeMutablePointer<Float> { vectors.vector(slot) }
+
+  /// Bytes of a row, its vectors and what hangs on it.
+  public func byteCount(_ slot: UInt32) -> Int {
+    MemoryLayout<ViewerRow>.stride + stride * 4 * (keepsSums ? 2 : 1) + rows.row(slot).pointee.runBytes
+  }
+
+  /// Back to a viewer never seen.
+  func clear(_ slot: UInt32) {
+    let row = rows.row(slot)
+    let queued = row.pointee.s.bits & 4
+    row.pointee.free()
+    row.initialize(to: ViewerRow())
+    row.pointee.s.bits = queued
+    guard dimension > 0 else { return }
+    vectors.vector(slot).update(repeating: 0, count: stride)
+    sums?.vector(slot).update(repeating: 0, count: stride)
+  }
+
+  /// Marks the catalog versions that history entries use, for ``Catalog/collect(used:)``.
+  public func markVersions(in used: inout DirtySet) {
+    for slot in 0..<UInt32(slots) {
+      for entry in rows.row(slot).pointee.history.values where entry.catalogVersion != TitleFacts.noVersion {
+        used.mark(entry.catalogVersion)
+      }
+    }
+  }
+
+  /// The stored form of a row; empty when there is nothing to keep (delete it).
+  public func encode(_ slot: UInt32, into bytes: inout [UInt8]) {
+    let row = rows.row(slot)
+    guard row.pointee.isAlive else { return }
+    bytes.put(UInt8(1))
+    var scalars = row.pointee.s
+    scalars.bits &= 3
+    bytes.put(scalars)
+    row.pointee.encodeRuns(into: &bytes)
+    let count = row.pointee.isWarm ? dimension : 0
+    bytes.put(UInt32(count))
+    if count > 0 { bytes.append(contentsOf: UnsafeRawBufferPointer(start: vectors.vector(slot), count: count * 4)) }
+    let summed = sums != nil && row.pointee.s.historyCount > 0 ? dimension : 0
+    bytes.put(UInt32(summed))
+    if summed > 0, let sums {
+      bytes.append(contentsOf: UnsafeRawBufferPointer(start: sums.vector(slot), count: summed * 4))
+    }
+  }
+
+  public func decode(_ slot: UInt32, _ stored: UnsafeRawBufferPointer) throws(StateError) {
+    var reader = ByteReader(stored)
+    let layout = try reader.take(UInt8.self)
+    guard layout == 1 else { throw .unknownLayout(layout) }
+    reserve(Int(slot) + 1)
+    clear(slot)
+    let row = rows.row(slot)
+    row.pointee.s = try reader.take(ViewerRow.Scalars.self)
+    try row.pointee.decodeRuns(&reader)
+    try decodeVector(&reader) { vectors.vector(slot) }
+    try decodeVector(&reader) { sums?.vector(slot) }
+  }
+
+  private func decodeVector(
+    _ reader: inout ByteReader, _ place: () -> UnsafeMutablePointer<Float>?
+  ) throws(StateError) {
+    let count = Int(try reader.take(UInt32.self))
+    let raw = try reader.bytes(count * 4)
+    guard count > 0 else { return }
+    if dimension == 0 { fix(dimension: count) }
+    guard count == dimension else { throw .dimension(expected: dimension, found: count) }
+    if let vector = place(), let from = raw.baseAddress { memcpy(vector, from, count * 4) }
+  }
+}
