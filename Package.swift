@@ -48,7 +48,7 @@ let package = Package(
     library("Pipeline", ["Ports", "Events", "Learners", "Telemetry", "Kernels", "JSON"]),
 
     // Adapters.
-    library("KafkaPort", ["Ports", "CRdKafka", "CSys", "Telemetry"]),
+    library("KafkaPort", ["Ports", "Events", "CRdKafka", "CSys", "Telemetry"]),
     library("RedisPort", ["Ports", "CHiredis", "CTLS", "CSys", "Telemetry", "JSON"]),
     library("SQLitePort", ["Ports", "CSQLite", "CSys", "Kernels", "Telemetry"]),
     library("MemoryPort", ["Ports", "Kernels"]),
@@ -73,7 +73,7 @@ let package = Package(
     tests("LearnersTests", ["Learners", "JSON"]),
     tests("BanditsTests", ["Bandits", "JSON"]),
     tests("PipelineTests", ["Pipeline", "MemoryPort", "Ports", "Events", "Learners"]),
-    tests("AdapterTests", ["KafkaPort", "RedisPort", "SQLitePort", "MemoryPort", "Ports", "JSON"]),
+    tests("AdapterTests", ["KafkaPort", "RedisPort", "SQLitePort", "MemoryPort", "Ports", "Events", "JSON"]),
     tests("TelemetryTests", ["Telemetry"]),
     tests("NetTests", ["Net", "CSys"]),
     tests("AppTests", ["App", "JSON"]),
