@@ -9,6 +9,9 @@ public struct Layers: Sendable {
   /// Further values by dotted name, weaker than `assignments` (a test's or a story's settings).
   public var overlay: [(path: String, node: Node)] = []
 
+  /// Names of other systems, each with the option that does the same here, for "did you mean".
+  public var synonyms: [String: String] = [:]
+
   public init(file: Node? = nil, environment: [String: String] = [:], environmentPrefix: String) {
     self.file = file
     self.environment = environment
@@ -18,7 +21,7 @@ public struct Layers: Sendable {
   /// Builds the settings; all mistakes at once, in the order of the layers, then of the declarations.
   public func load<Body: Sendable>(_ build: () -> Body) -> (loaded: Loaded<Body>, warnings: [Problem]) {
     let declared = Loaded(build) { _ in nil }
-    var merge = Merge(rows: declared.rows.map(\.row), sections: declared.sections)
+    var merge = Merge(rows: declared.rows.map(\.row), sections: declared.sections, synonyms: synonyms)
     if let file {
       var problems: [Problem] = []
       let node = file.interpolated(environment, problems: &problems)
@@ -40,11 +43,13 @@ private struct Merge {
   private let rows: [String: Row]
   private let paths: [String]
   private let sections: Set<String>
+  private let synonyms: [String: String]
   private(set) var values: [String: Node] = [:]
   var problems: [Problem] = []
   private(set) var warnings: [Problem] = []
 
-  init(rows: [Row], sections: [SectionRow]) {
+  init(rows: [Row], sections: [SectionRow], synonyms: [String: String]) {
+    self.synonyms = synonyms
     self.rows = Dictionary(rows.map { ($0.path, $0) }) { first, _ in first }
     paths = rows.map(\.path)
     self.sections = Set(sections.map(\.path))
@@ -68,7 +73,9 @@ private struct Merge {
     if path.hasSuffix("_file"), let row = rows[String(path.dropLast(5))], row.shape.isSecret {
       return put(row, secretIn: node, path)
     }
-    let near = Spelling.nearestPath(path, in: paths).map { "; did you mean \($0)?" } ?? ""
+    let leaf = path.split(separator: ".").last.map(String.init) ?? path
+    let meant = synonyms[path] ?? synonyms[leaf] ?? Spelling.nearestPath(path, in: paths)
+    let near = meant.map { "; did you mean \($0)?" } ?? ""
     problems.append(Problem(keyOrigin ?? node.origin, path: path, "unknown option\(near)"))
   }
 

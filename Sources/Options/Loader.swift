@@ -54,6 +54,9 @@ final class Loader: @unchecked Sendable {
   /// The node without what nobody should read.
   private func masked(_ node: Node, _ shape: Shape) -> Node {
     if shape.isSecret { return node.text == "" ? node : Node(Secret.stars) }
+    if let text = node.text {
+      return Node(.scalar(maskedCredentials(text)), origin: node.origin, isQuoted: node.isQuoted)
+    }
     guard shape.isMap, let map = node.map else { return node }
     var copy = node
     copy.content = .map(
@@ -63,6 +66,21 @@ final class Loader: @unchecked Sendable {
       })
     return copy
   }
+}
+
+/// Hides what stands for a password inside a text: `redis://user:secret@host`, `host,password=secret`.
+private func maskedCredentials(_ text: String) -> String {
+  var text = text
+  if let scheme = text.split(separator: "/").first, scheme.hasSuffix(":"), let at = text.lastIndex(of: "@") {
+    let start = text.index(
+      text.startIndex, offsetBy: min(scheme.count + 2, text.distance(from: text.startIndex, to: at)))
+    if let colon = text[start..<at].firstIndex(of: ":") {
+      text.replaceSubrange(text.index(after: colon)..<at, with: Secret.stars)
+    }
+  }
+  let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+  guard parts.contains(where: { $0.hasPrefix("password=") }) else { return text }
+  return parts.map { $0.hasPrefix("password=") ? "password=" + Secret.stars : String($0) }.joined(separator: ",")
 }
 
 /// A struct of options with its values, rows and every mistake that was found.

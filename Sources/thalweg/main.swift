@@ -1,1 +1,3 @@
 import App
+
+Launch.main()

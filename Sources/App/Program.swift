@@ -1,0 +1,50 @@
+import Options
+
+// To add a verb:
+//
+// 1. Put a struct that conforms to `Verb` into a file of its own in `Sources/App/Verbs`:
+//
+//      struct AlertsTail: Verb {
+//        static let about = "Prints drift alerts as they come."        // one sentence
+//        static let settings = ["kafka.brokers"]                       // settings that may be written as --options
+//        @Option("follow", short: "f", "Waits for more at the end.") var follow = false
+//        @Option("count", short: "c", "Ends after so many.", in: 1...1_000_000) var count = 1_000_000
+//        @Argument("key", "user:U or content:C.") var key = ""         // a word by its place
+//        func run(_ context: Context) throws { ... }
+//      }
+//
+//    `context.settings` is in force already, `context.output` is stdout (`line`, `table`, `form`), logs go to stderr.
+//    Throw `Failure(ExitCode.unavailable, "one line")` to end with a code. A verb that runs until it is told to end
+//    sets `static let isService = true` and looks at `context.stop.isRequested`; the first SIGTERM or SIGINT asks,
+//    the second ends the process at once. `static let readsSettings = false` for verbs that need no settings.
+// 2. Add one line to the tree below. Help, manual, completion and the tests follow from that.
+
+/// Options that every verb takes.
+public struct Common: Sendable {
+  @Option("config", short: "c", "Configuration file; without it the one that ships is used.") var config = ""
+  @Option("set", "Sets one setting, as name=value; may be repeated.") var set = Repeated()
+  @Option("output", "How to answer.") var output = OutputForm.table
+  @Option("no-color", "Answers without colour, also on a terminal.") var noColor = false
+  @Option("log-level", "Least important line written to stderr; as --set log.level.") var logLevel: LogLevelName? = nil
+}
+
+/// The program, built once.
+public let program = Program<Context, Common>(
+  .group(
+    "thalweg", "Learns from event topics as they pass and publishes what it learned.",
+    [
+      .group(
+        "config", "Looks at the settings.",
+        [
+          .verb("check", ConfigCheck.self), .verb("show", ConfigShow.self), .verb("schema", ConfigSchema.self),
+          .verb("docs", ConfigDocs.self), .verb("sample", ConfigSample.self),
+        ]),
+      .verb("version", VersionVerb.self),
+      .verb("completion", CompletionVerb.self),
+      .verb("man", ManualVerb.self),
+      .verb("__complete", CompleteVerb.self, hidden: true),
+    ]),
+  version: "thalweg \(version)", common: { Common() }, settings: Settings.declared.rows.map(\.row))
+
+/// The version that `version`, `/version` and the packages name.
+public let version = "0.1.0"

@@ -1,0 +1,100 @@
+import Glibc
+public import Options
+
+/// The settings of one run with everything that `config show` tells about them.
+public struct LoadedSettings: Sendable {
+  public var settings: Settings
+  public var rows: [LoadedRow]
+  public var sections: [SectionRow]
+  /// Empty = the settings may be used.
+  public var problems: [Problem]
+  /// Worth a line in the log, no reason to stop.
+  public var warnings: [Problem]
+}
+
+extension Settings {
+  public static let environmentPrefix = "THALWEG_"
+
+  /// Rows of the declarations with their defaults.
+  public static let declared: Loaded<Settings> = Loaded({ Settings() }) { _ in nil }
+
+  /// Defaults, then the file, the environment and the assignments, each stronger than the one before.
+  ///
+  /// - Parameters:
+  ///   - file: Path of a file, or nil for the configuration that ships as `configs/worker.yaml`.
+  ///   - overlay: Values by dotted name, stronger than the environment (a story's or a folder's settings).
+  public static func load(
+    file: String?, environment: [String: String] = processEnvironment(), assignments: [String] = [],
+    overlay: [(path: String, node: Node)] = []
+  ) -> LoadedSettings {
+    do throws(Problem) {
+      let tree =
+        if let file { try YAML.read(file) } else {
+          try YAML.parse(Shipped.text("worker")!, name: "configs/worker.yaml")
+        }
+      return load(tree: tree, environment: environment, assignments: assignments, overlay: overlay)
+    } catch {
+      return LoadedSettings(
+        settings: Settings(), rows: declared.rows, sections: declared.sections, problems: [error], warnings: [])
+    }
+  }
+
+  public static func load(
+    tree: Node, environment: [String: String] = [:], assignments: [String] = [],
+    overlay: [(path: String, node: Node)] = []
+  ) -> LoadedSettings {
+    var layers = Layers(file: tree, environment: environment, environmentPrefix: environmentPrefix)
+    layers.assignments = assignments
+    layers.overlay = overlay
+    layers.synonyms = synonyms
+    let (loaded, warnings) = layers.load { Settings() }
+    let settings = loaded.value
+    let cross = settings.contradictions().map { path, message in
+      Problem(loaded.rows.first { $0.row.path == path }?.origin ?? .standard, path: path, message)
+    }
+    return LoadedSettings(
+      settings: settings, rows: loaded.rows, sections: loaded.sections, problems: loaded.problems + cross,
+      warnings: warnings)
+  }
+
+  /// Names that people bring from their other systems, for "did you mean".
+  static let synonyms = [
+    "consumer_group": "kafka.group", "group_id": "kafka.group", "bootstrap_servers": "kafka.brokers",
+    "auto_offset_reset": "from", "commit_interval": "checkpoint.interval", "reward_wait": "reward.wait",
+    "default_reward": "reward.default", "half_life": "affinity.half_life", "key_ttl_seconds": "store.ttl",
+    "trust": "trust.preset",
+  ]
+
+  /// What each option alone allows but all together do not.
+  func contradictions() -> [(path: String, message: String)] {
+    var found: [(String, String)] = []
+    for pair in rewards.values.pairs where !RewardMapSettings.signals.contains(pair.name) {
+      let near = Spelling.nearest(pair.name, in: RewardMapSettings.signals).map { "; did you mean \($0)?" } ?? ""
+      found.append(("rewards.values", "\(pair.name) is no feedback\(near)"))
+    }
+    if drift.baselineBucket.wholeNanoseconds % max(1, drift.bucket.wholeNanoseconds) != 0 {
+      found.append(("drift.baseline_bucket", "must be a multiple of drift.bucket, \(drift.bucket.text)"))
+    }
+    if kafka.brokers.isEmpty { found.append(("kafka.brokers", "needs at least one broker")) }
+    if kafka.group.isEmpty { found.append(("kafka.group", "needs a name")) }
+    if stateDir.isEmpty { found.append(("state_dir", "needs a folder")) }
+    if bandit.learnFrom == .events && !folds.contains(.arms) {
+      found.append(("bandit.learn_from", "events needs the fold arms; add it to folds"))
+    }
+    return found
+  }
+
+  /// The process's environment.
+  public static func processEnvironment() -> [String: String] {
+    var all: [String: String] = [:]
+    var at = environ
+    while let entry = at.pointee {
+      let text = String(cString: entry)
+      if let equals = text.firstIndex(of: "=") {
+        all[String(text[..<equals])] = String(text[text.index(after: equals)...])
+      }
+      at += 1
+    }
+    return all
+  }
+}

@@ -1,0 +1,55 @@
+public import Options
+
+public struct LimitSettings: Sendable {
+  @Option("event_bytes", "Larger events become dead letters too_large.", in: .kibibytes(1)...(.mebibytes(16)))
+  public var eventBytes = ByteCount.kibibytes(64)
+  @Option(
+    "catalog_bytes", "Larger catalog rows and decisions become dead letters too_large.",
+    in: .kibibytes(1)...(.mebibytes(16))) public var catalogBytes = ByteCount.mebibytes(1)
+  @Option(
+    "clamp_ahead", "An event time further ahead of its record's Kafka timestamp is set back to this and counted.",
+    in: .zero...(.days(365))) public var clampAhead: Duration = .minutes(5)
+  @Option("refuse_before_2000", "Event times before the year 2000 become dead letters bad_timestamp.")
+  public var refuseBefore2000 = false
+  @Option(
+    "dead_letter_share", "Pauses intake and alerts when more than this share of 10 s of records became dead letters.",
+    in: 0.001...1) public var deadLetterShare: Double? = nil
+  public init() {}
+}
+
+public struct DedupSettings: Sendable {
+  @Option("window", "An id that comes again within this time is dropped and counted.", in: .minutes(1)...(.days(30)))
+  public var window: Duration = .hours(24)
+  @Option("max_bytes", "Ceiling of the ids remembered; the oldest go first.", in: .mebibytes(1)...(.gibibytes(64)))
+  public var maxBytes = ByteCount.mebibytes(64)
+  public init() {}
+}
+
+public struct AlignSettings: Sendable {
+  @Option(
+    "max_wait", "Longest wait for a partition that is known to have more, once caught up.",
+    in: .zero...(.minutes(10))) public var maxWait: Duration = .seconds(1)
+  @Option(
+    "max_bytes", "Ceiling of decoded records that wait for their turn; above it partitions pause.",
+    in: .mebibytes(8)...(.gibibytes(256))) public var maxBytes = ByteCount.mebibytes(512)
+  public init() {}
+}
+
+public struct CheckpointSettings: Sendable {
+  @Option(
+    "interval", "Time between two checkpoints; longer by itself when one takes more than a fifth of it.",
+    in: .milliseconds(10)...(.hours(1))) public var interval: Duration = .seconds(1)
+  public init() {}
+}
+
+public struct PlanSettings: Sendable {
+  @Option("keep", "How long plans are kept for replay.", in: .minutes(1)...(.days(3650)))
+  public var keep: Duration = .days(7)
+  public init() {}
+}
+
+public struct ViewerSettings: Sendable {
+  @Option("idle", "A viewer's state and rows end so long after the last event; 0 = never.", in: .zero...(.days(3650)))
+  public var idle: Duration = .days(90)
+  public init() {}
+}
