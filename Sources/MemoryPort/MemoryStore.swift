@@ -3,8 +3,15 @@ public import Ports
 /// Features kept in memory, with the semantics every store has to show.
 ///
 /// A batch handed over is applied and confirmed by the next ``pump()``, so a test sees the moments between.
-/// Outlives the worker that writes to it. Deterministic, for one thread at a time.
+/// What is stored lies on a ``Shelf``, which several stores may write to, as workers do to one server.
+/// Deterministic, for one thread at a time.
 public final class MemoryStore: FeatureStore, FeatureReader {
+  /// Where the features lie; outlives the stores that write to it.
+  public final class Shelf {
+    public var contents = Contents()
+    public init() {}
+  }
+
   /// Everything stored, as a value: copy it and put it back to play a replica promoted without its tail.
   public struct Contents {
     public var hashes: [[UInt8]: [(name: [UInt8], value: [UInt8])]] = [:]
@@ -13,7 +20,11 @@ public final class MemoryStore: FeatureStore, FeatureReader {
     public var mark: StoreMark?
     public init() {}
   }
-  public var contents = Contents()
+  public let shelf: Shelf
+  public var contents: Contents {
+    get { shelf.contents }
+    set { shelf.contents = newValue }
+  }
   /// False = nothing gets through, as with a server that is down.
   public var isReachable = true
   /// Newest entries a stream keeps.
@@ -24,7 +35,10 @@ public final class MemoryStore: FeatureStore, FeatureReader {
   private var isConnected = false
   private var newest = Version.zero
 
-  public init(faults: Faults = Faults()) { self.faults = faults }
+  public init(shelf: Shelf = Shelf(), faults: Faults = Faults()) {
+    self.shelf = shelf
+    self.faults = faults
+  }
 
   public var inFlight: Int { pending == nil ? 0 : 1 }
 
@@ -33,10 +47,10 @@ public final class MemoryStore: FeatureStore, FeatureReader {
     guard isReachable, faults.strike("store.open") == .proceed else {
       throw PortError(code: "store-unreachable", isRetriable: true, message: "the feature store does not answer")
     }
-    if let mark = contents.mark { try Self.check(mark, group: group) }
+    if let mark = shelf.contents.mark { try Self.check(mark, group: group) }
     isConnected = true
-    newest = contents.mark?.version ?? .zero
-    return contents.mark
+    newest = shelf.contents.mark?.version ?? .zero
+    return shelf.contents.mark
   }
 
   public func submit(_ batch: borrowing FeatureBatch) -> Bool {
@@ -55,7 +69,7 @@ public final class MemoryStore: FeatureStore, FeatureReader {
       return progress
     }
     if !isConnected {
-      let mark = contents.mark ?? StoreMark(group: group, version: .zero)
+      let mark = shelf.contents.mark ?? StoreMark(group: group, version: .zero)
       progress.error = Self.refusal(mark, group: group, newest: newest)
       if progress.error == nil {
         progress.mark = mark
@@ -66,11 +80,11 @@ public final class MemoryStore: FeatureStore, FeatureReader {
     guard let batch = pending else { return progress }
     let outcome = faults.strike("store.apply")
     pending = nil
-    if let mark = contents.mark, let refusal = Self.refusal(mark, group: group, newest: batch.version) {
+    if let mark = shelf.contents.mark, let refusal = Self.refusal(mark, group: group, newest: batch.version) {
       progress.error = refusal
       return progress
     }
-    if contents.mark == nil && newest > .zero {
+    if shelf.contents.mark == nil && newest > .zero {
       progress.lost = true
       progress.mark = StoreMark(group: group, version: .zero)
       newest = .zero
@@ -78,7 +92,7 @@ public final class MemoryStore: FeatureStore, FeatureReader {
     }
     if outcome != .fail {
       apply(batch)
-      contents.mark = StoreMark(group: group, version: batch.version)
+      shelf.contents.mark = StoreMark(group: group, version: batch.version)
       newest = batch.version
     }
     if outcome == .proceed {
@@ -126,35 +140,35 @@ public final class MemoryStore: FeatureStore, FeatureReader {
         let key = Array(cursor.key)
         switch cursor.operation {
         case .put, .putRaw:
-          var row = contents.hashes[key] ?? []
+          var row = shelf.contents.hashes[key] ?? []
           for _ in 0..<cursor.fieldCount {
             let field = cursor.nextField()
             Self.set(&row, Array(field.name), Array(field.value))
           }
           if cursor.operation == .put { Self.set(&row, Array("v".utf8), version) }
-          contents.hashes[key] = row
+          shelf.contents.hashes[key] = row
         case .delete, .deleteRaw:
-          contents.hashes[key] = nil
-          contents.sets[key] = nil
-          contents.streams[key] = nil
+          shelf.contents.hashes[key] = nil
+          shelf.contents.sets[key] = nil
+          shelf.contents.streams[key] = nil
         case .sortedSet:
           var members: [(member: [UInt8], score: Double)] = []
           for _ in 0..<cursor.fieldCount {
             let field = cursor.nextField()
             members.append((Array(field.name), Double(String(decoding: field.value, as: UTF8.self)) ?? 0))
           }
-          contents.sets[key] = members.isEmpty ? nil : members
-          contents.hashes[Array("meta:".utf8) + key] = [(Array("v".utf8), version)]
+          shelf.contents.sets[key] = members.isEmpty ? nil : members
+          shelf.contents.hashes[Array("meta:".utf8) + key] = [(Array("v".utf8), version)]
         case .append:
           var entry: [(name: [UInt8], value: [UInt8])] = []
           for _ in 0..<cursor.fieldCount {
             let field = cursor.nextField()
             entry.append((Array(field.name), Array(field.value)))
           }
-          contents.streams[key, default: []].append(entry)
-          let surplus = contents.streams[key, default: []].count - streamLength
-          if surplus > 0 { contents.streams[key]?.removeFirst(surplus) }
-          contents.hashes[Array("meta:".utf8) + key] = [(Array("v".utf8), version)]
+          shelf.contents.streams[key, default: []].append(entry)
+          let surplus = shelf.contents.streams[key, default: []].count - streamLength
+          if surplus > 0 { shelf.contents.streams[key]?.removeFirst(surplus) }
+          shelf.contents.hashes[Array("meta:".utf8) + key] = [(Array("v".utf8), version)]
         }
       }
     }
@@ -165,11 +179,11 @@ public final class MemoryStore: FeatureStore, FeatureReader {
   }
 
   public func hash(_ key: String) throws(PortError) -> [(name: String, value: [UInt8])]? {
-    contents.hashes[Array(key.utf8)]?.map { (String(decoding: $0.name, as: UTF8.self), $0.value) }
+    shelf.contents.hashes[Array(key.utf8)]?.map { (String(decoding: $0.name, as: UTF8.self), $0.value) }
   }
 
   public func top(_ key: String, count: Int) throws(PortError) -> [(member: String, score: Double)] {
-    let members = contents.sets[Array(key.utf8)] ?? []
+    let members = shelf.contents.sets[Array(key.utf8)] ?? []
     let sorted = members.sorted { a, b in
       a.score == b.score ? b.member.lexicographicallyPrecedes(a.member) : a.score > b.score
     }
@@ -178,7 +192,7 @@ public final class MemoryStore: FeatureStore, FeatureReader {
 
   public func keys(prefix: String, limit: Int) throws(PortError) -> [String] {
     let prefix = Array(prefix.utf8)
-    let all = Array(contents.hashes.keys) + Array(contents.sets.keys) + Array(contents.streams.keys)
+    let all = Array(shelf.contents.hashes.keys) + Array(shelf.contents.sets.keys) + Array(shelf.contents.streams.keys)
     return all.filter { $0.starts(with: prefix) }.prefix(limit).map { String(decoding: $0, as: UTF8.self) }
   }
 }

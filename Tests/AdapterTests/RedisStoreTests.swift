@@ -1,0 +1,220 @@
+import Foundation
+import Ports
+import RedisPort
+import Testing
+
+@Suite struct RedisAddressTests {
+  @Test func `urls, plain addresses and Feast's form are read`() throws {
+    var expected = try RedisAddress("127.0.0.1:6379")
+    #expect(try RedisAddress("redis://127.0.0.1") == expected)
+    #expect(try RedisAddress("127.0.0.1") == expected)
+    expected.host = "r.example"
+    expected.port = 7000
+    expected.database = 3
+    expected.user = "w"
+    expected.password = "a:b@c"
+    expected.usesTLS = true
+    #expect(try RedisAddress("rediss://w:a:b%40c@r.example:7000/3") == expected)
+    #expect(try RedisAddress("r.example:7000,db=3,ssl=true,username=w,password=a:b@c") == expected)
+    #expect(try RedisAddress("redis://:secret@h/0").user == nil)
+    #expect(try RedisAddress("redis://[::1]:6380").host == "::1")
+    #expect(try RedisAddress("redis://[::1]:6380").port == 6380)
+  }
+
+  @Test(arguments: [
+    ("redis+cluster://h:1", "Redis Cluster"), ("h:1,h:2", "Redis Cluster"), ("redis://h:1,h:2/0", "Redis Cluster"),
+    ("redis-sentinel://h:1", "Redis Sentinel"), ("http://h", "http://"), ("redis://h:99999", "port"),
+    ("redis://h/x", "database"), ("", "empty"), ("redis://", "no host"), ("h:1,speed=9", "speed"),
+    ("redis://a:%zz@h", "hexadecimal"),
+  ])
+  func `what cannot be used is refused with a sentence`(text: String, word: String) {
+    let error = #expect(throws: PortError.self) { try RedisAddress(text) }
+    #expect(error?.message.contains(word) == true, "\(String(describing: error))")
+  }
+
+  @Test func `the masked form shows no password`() throws {
+    #expect(try RedisAddress("rediss://me:secret@h:1/2").masked == "rediss://h:1/2")
+  }
+}
+
+@Suite struct RedisStoreTests {
+  private func store(_ server: RedisServer, _ change: (inout RedisStore.Options) -> Void = { _ in }) -> RedisStore {
+    var options = RedisStore.Options()
+    options.prefix = "p:"
+    change(&options)
+    return RedisStore(server.address, options: options)
+  }
+
+  private func row(_ key: String, _ value: String) -> (inout FeatureBatch) -> Void {
+    { batch in
+      batch.begin(.put, key: key.utf8)
+      batch.field("a", value)
+    }
+  }
+
+  @Test func `a server that restarts and forgets everything says so by its mark`() throws {
+    let server = try RedisServer()
+    let store = store(server)
+    _ = try store.open(group: "g")
+    #expect(store.submit(batch(5, row("user:u", "1"))))
+    #expect(settle(store).confirmed == 1)
+    server.stop()
+    let lost = store.pump()
+    #expect(lost.lost)
+    #expect(!store.submit(batch(6)))
+    try server.start()
+    let back = settle(store)
+    _ = back
+    var mark = back.mark
+    for _ in 0..<5000 where mark == nil {
+      mark = store.pump().mark
+      usleep(1000)
+    }
+    #expect(mark == StoreMark(group: "g", version: .zero))
+    #expect(store.submit(batch(6, row("user:u", "2"))))
+    #expect(settle(store).confirmed == 1)
+    #expect(try server.cli("HGET", "p:user:u", "a") == "2")
+  }
+
+  @Test func `a server emptied behind our back is noticed at the next batch`() throws {
+    let server = try RedisServer()
+    let store = store(server)
+    _ = try store.open(group: "g")
+    #expect(store.submit(batch(5, row("user:u", "1"))))
+    #expect(settle(store).confirmed == 1)
+    try server.cli("FLUSHALL")
+    #expect(store.submit(batch(6, row("user:v", "1"))))
+    let progress = settle(store)
+    #expect(progress.confirmed == 0)
+    #expect(progress.lost)
+    #expect(progress.mark == StoreMark(group: "g", version: .zero))
+    #expect(try server.cli("DBSIZE") == "0")
+    #expect(store.submit(batch(6, row("user:u", "1"))))
+    #expect(settle(store).confirmed == 1)
+  }
+
+  @Test func `a batch whose answer was lost is there after all, and the mark says so`() throws {
+    let server = try RedisServer()
+    let store = store(server) { $0.stallMs = 100 }
+    _ = try store.open(group: "g")
+    server.freeze()
+    #expect(store.submit(batch(5, row("user:u", "1"))))
+    var lost = StoreProgress()
+    for _ in 0..<1000 where !lost.lost {
+      lost = store.pump()
+      usleep(1000)
+    }
+    #expect(lost.error?.message.contains("has not answered for 100 ms") == true)
+    server.thaw()
+    var mark: StoreMark?
+    for _ in 0..<5000 where mark == nil {
+      mark = store.pump().mark
+      usleep(1000)
+    }
+    #expect(mark?.version.turn == 5)
+  }
+
+  @Test func `a server that is away at the start is waited for`() throws {
+    let server = try RedisServer()
+    server.stop()
+    let store = store(server)
+    let error = #expect(throws: PortError.self) { try store.open(group: "g") }
+    #expect(error?.isRetriable == true)
+    #expect(error?.message.contains("cannot be reached: Connection refused") == true)
+    try server.start()
+    var mark: StoreMark?
+    for _ in 0..<5000 where mark == nil {
+      mark = store.pump().mark
+      usleep(1000)
+    }
+    #expect(mark == StoreMark(group: "g", version: .zero))
+    #expect(store.submit(batch(1, row("user:u", "1"))))
+    #expect(settle(store).confirmed == 1)
+  }
+
+  @Test func `while a server is frozen neither submit nor pump waits`() throws {
+    let server = try RedisServer()
+    let store = store(server)
+    _ = try store.open(group: "g")
+    server.freeze()
+    let large = batch(1) { batch in
+      for number in 0..<40_000 { row("user:\(number)", String(repeating: "x", count: 200))(&batch) }
+    }
+    let begin = Date()
+    #expect(store.submit(large))
+    for _ in 0..<100 { _ = store.pump() }
+    #expect(Date().timeIntervalSince(begin) < 1)
+    #expect(store.inFlight == 1)
+    server.thaw()
+    #expect(settle(store).confirmed == 1)
+    #expect(try server.cli("DBSIZE") == "40001")
+  }
+
+  @Test func `a hash lives for its TTL, renewed at each write, the mark for ever`() throws {
+    let server = try RedisServer()
+    let store = store(server) { $0.ttlSeconds = 100 }
+    _ = try store.open(group: "g")
+    #expect(store.submit(batch(1, row("user:u", "1"))))
+    #expect(settle(store).confirmed == 1)
+    #expect((90...100).contains(Int(try server.cli("TTL", "p:user:u"))!))
+    #expect(try server.cli("TTL", "p:meta:writer") == "-1")
+  }
+
+  @Test func `a key that is no hash is named, the rest of the batch stands`() throws {
+    let server = try RedisServer()
+    try server.cli("SET", "p:user:bad", "text")
+    let store = store(server)
+    _ = try store.open(group: "g")
+    #expect(
+      store.submit(
+        batch(1) { batch in
+          row("user:bad", "1")(&batch)
+          row("user:good", "1")(&batch)
+        }))
+    let progress = settle(store)
+    #expect(progress.confirmed == 1)
+    #expect(progress.error?.message.contains("refused 1 writes of a batch, the first with: WRONGTYPE") == true)
+    #expect(try server.cli("HGET", "p:user:good", "a") == "1")
+  }
+
+  @Test func `a server out of memory refuses the batch whole, and it is sent again`() throws {
+    let server = try RedisServer()
+    let store = store(server)
+    _ = try store.open(group: "g")
+    try server.cli("CONFIG", "SET", "maxmemory", "1")
+    #expect(store.submit(batch(1, row("user:u", "1"))))
+    var progress = store.pump()
+    for _ in 0..<1000 where !progress.lost {
+      progress = store.pump()
+      usleep(1000)
+    }
+    #expect(progress.error?.message.contains("OOM") == true)
+    try server.cli("CONFIG", "SET", "maxmemory", "0")
+    var mark: StoreMark?
+    for _ in 0..<5000 where mark == nil {
+      mark = store.pump().mark
+      usleep(1000)
+    }
+    #expect(mark?.version == .zero)
+    #expect(store.submit(batch(1, row("user:u", "1"))))
+    #expect(settle(store).confirmed == 1)
+  }
+
+  @Test func `users and passwords are checked, a cluster is refused`() throws {
+    let server = try RedisServer()
+    try server.cli("ACL", "SETUSER", "w", "on", ">pw", "~p:*", "+@all")
+    let right = RedisStore(
+      try RedisAddress("redis://w:pw@127.0.0.1:\(server.port)"),
+      options: {
+        var o = RedisStore.Options(); o.prefix = "p:"; return o
+      }())
+    #expect(try right.open(group: "g") == nil)
+    let wrong = RedisStore(try RedisAddress("redis://w:no@127.0.0.1:\(server.port)"))
+    let error = #expect(throws: PortError.self) { try wrong.open(group: "g") }
+    #expect(error?.message.contains("refuses to sign us in: WRONGPASS") == true)
+    #expect(error?.message.contains("no@") == false)
+    let cluster = try RedisServer(["--cluster-enabled", "yes"])
+    let refused = #expect(throws: PortError.self) { try RedisStore(cluster.address).open(group: "g") }
+    #expect(refused?.message.contains("Redis Cluster is not supported yet") == true)
+  }
+}
