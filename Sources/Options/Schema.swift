@@ -25,16 +25,21 @@ public enum Schema {
       if !shape.choices.isEmpty {
         var words = shape.choices.map(pattern).joined(separator: "|")
         if shape.isOptional { words += "|off|none" }
-        parts.append("\"type\": \"string\", \"pattern\": \(JSONText.quoted("^(\(words))$|^\\$\\{"))")
+        parts.append("\"type\": \(types(["string"], shape))")
+        parts.append("\"pattern\": \(JSONText.quoted("^(\(words))$|^\\$\\{"))")
       } else if let pattern = shape.pattern {
         let optional = shape.isOptional ? "|^(off|none)$" : ""
-        parts.append("\"type\": [\"string\", \"integer\"]")
+        parts.append("\"type\": \(types(shape.integers == nil ? ["string"] : ["string", "integer"], shape))")
+        if let integers = shape.integers {
+          parts.append("\"minimum\": \(integers.lowerBound)")
+          if integers.upperBound != .max { parts.append("\"maximum\": \(integers.upperBound)") }
+        }
         parts.append("\"pattern\": \(JSONText.quoted("\(pattern)\(optional)|^\\$\\{"))")
       } else {
         parts.append("\"type\": [\"string\", \"number\", \"boolean\"]")
       }
     case .boolean, .integer, .number:
-      parts.append("\"type\": [\"\(shape.json.rawValue)\", \"string\"]")
+      parts.append("\"type\": \(types([shape.json.rawValue, "string"], shape))")
       if let range {
         if Double(range.least) != nil { parts.append("\"minimum\": \(range.least)") }
         if Double(range.most) != nil { parts.append("\"maximum\": \(range.most)") }
@@ -50,6 +55,11 @@ public enum Schema {
     }
     if let standard { parts.append("\"default\": \(standard)") }
     return "{" + parts.joined(separator: ", ") + "}"
+  }
+
+  /// Readers of YAML 1.1 take `off` for false.
+  private static func types(_ names: [String], _ shape: Shape) -> String {
+    "[" + (shape.isOptional ? names + ["boolean"] : names).map { "\"\($0)\"" }.joined(separator: ", ") + "]"
   }
 
   private static func standardJSON(_ row: Row) -> String? {
@@ -100,7 +110,7 @@ public enum Schema {
       let margin = String(repeating: " ", count: indent)
       var lines = head.map { "\(margin)  \($0)" }
       lines.append("\(margin)  \"description\": \(JSONText.quoted(help))")
-      lines.append("\(margin)  \"type\": \"object\"")
+      lines.append("\(margin)  \"type\": [\"object\", \"null\"]")
       lines.append("\(margin)  \"additionalProperties\": false")
       var inner: [String] = []
       for (name, branch, row) in members {

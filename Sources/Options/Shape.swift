@@ -14,14 +14,19 @@ public struct Shape: Sendable, Hashable {
   public var isSecret = false
   /// Of a list or a map: what its elements look like.
   public var element: [Shape] = []
+  /// Of a text: whole numbers that may stand without quotes or unit, as a schema must allow them.
+  public var integers: ClosedRange<Int>?
   /// May be switched off with `off`.
   public var isOptional = false
 
-  public init(_ word: String, _ json: JSONType, choices: [String] = [], pattern: String? = nil) {
+  public init(
+    _ word: String, _ json: JSONType, choices: [String] = [], pattern: String? = nil, integers: ClosedRange<Int>? = nil
+  ) {
     self.word = word
     self.json = json
     self.choices = choices
     self.pattern = pattern
+    self.integers = integers
   }
 
   public var isList: Bool { json == .array }

@@ -11,7 +11,7 @@ public struct ByteCount: OptionValue, Comparable, Hashable {
     ("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10),
     ("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000), ("B", 1), ("", 1),
   ]
-  public static let shape = Shape("byte count", .string, pattern: "^[0-9]+([KMGT]iB|[kMGT]?B)?$")
+  public static let shape = Shape("byte count", .string, pattern: "^[0-9]+([KMGT]iB|[kMGT]?B)?$", integers: 0...Int.max)
 
   public init(_ node: Node) throws(BadValue) {
     let text = try node.scalar()
@@ -37,7 +37,7 @@ extension Duration: OptionValue {
     ("d", 86_400_000_000_000), ("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000),
     ("ms", 1_000_000), ("us", 1000), ("ns", 1), ("w", 604_800_000_000_000),
   ]
-  public static let shape = Shape("duration", .string, pattern: "^(0|([0-9]+(ns|us|ms|s|m|h|d|w))+)$")
+  public static let shape = Shape("duration", .string, pattern: "^(0|([0-9]+(ns|us|ms|s|m|h|d|w))+)$", integers: 0...0)
 
   /// Whole numbers with units, largest first by habit: `30s`, `90d`, `1h30m`; only `0` may stand alone.
   public init(_ node: Node) throws(BadValue) {
