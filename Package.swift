@@ -37,7 +37,7 @@ let package = Package(
     library("JSON", []),
     library("Telemetry", ["CSys"]),
     library("Options", ["CYAML"]),
-    library("Events", ["Kernels", "JSON"]),
+    library("Events", ["Kernels", "CKernels", "JSON"]),
 
     // Learning: pure folds.
     library("Learners", ["Kernels", "JSON", "Events"]),

@@ -15,7 +15,7 @@ public enum PayloadTag: UInt8, Sendable {
   case voter
   /// Policy name, model version and other members that a decision keeps, as JSON.
   case policy
-  /// Feature vectors of a decision: f32 scale, then little-endian int16 (items x d).
+  /// Feature vectors of a decision (items x d): f32 scale, then little-endian int16; after a scale of 0, float32.
   case features
 }
 
@@ -71,7 +71,9 @@ public struct Payload {
     var at = 0
     while at + 5 <= bytes.count {
       let count = Int(UnsafeRawPointer(bytes.baseAddress! + at + 1).loadUnaligned(as: UInt32.self))
-      if bytes[at] == tag.rawValue { return UnsafeMutableRawBufferPointer(rebasing: bytes[(at + 5)..<(at + 5 + count)]) }
+      if bytes[at] == tag.rawValue {
+        return UnsafeMutableRawBufferPointer(rebasing: bytes[(at + 5)..<(at + 5 + count)])
+      }
       at += 5 + count
     }
     return nil

@@ -1,4 +1,5 @@
 #pragma once
+#include "ck_json.h"
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,0 +1,34 @@
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+/// One bit for each of 16 bytes that a JSON string scanner must look at: quote, backslash, control, not ASCII.
+static inline uint32_t ck_json_string_mask(const uint8_t *p) {
+#if defined(__SSE2__)
+  __m128i v = _mm_loadu_si128((const __m128i *)p);
+  __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
+  __m128i slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
+  __m128i other = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20));  // signed: 0x80... counts as below
+  return (uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), other));
+#else
+  uint32_t mask = 0;
+  for (int i = 0; i < 16; i++) {
+    uint8_t c = p[i];
+    mask |= (uint32_t)(c == '"' || c == '\\' || c < 0x20 || c >= 0x80) << i;
+  }
+  return mask;
+#endif
+}
+
+/// Whether all bytes are of [A-Za-z0-9_-].
+static inline int ck_is_slug(const uint8_t *p, size_t n) {
+  uint8_t bad = 0;
+  for (size_t i = 0; i < n; i++) {
+    uint8_t c = p[i], l = c | 0x20;
+    bad |= !((l >= 'a' && l <= 'z') | (c >= '0' && c <= '9') | (c == '_') | (c == '-'));
+  }
+  return !bad;
+}
