@@ -59,11 +59,14 @@ public final class Output {
     if isTerminal { flush() }
   }
 
-  /// Columns as wide as their widest cell, two spaces apart; the last is not padded.
+  /// Columns as wide as their widest cell but at most 40, two spaces apart; the last is not padded, and a longer
+  /// cell pushes its own line only.
   public func table(_ header: [String], _ rows: [[String]]) {
     var widths = header.map(\.count)
     for row in rows {
-      for (at, cell) in row.enumerated() where at < widths.count { widths[at] = max(widths[at], cell.count) }
+      for (at, cell) in row.enumerated() where at < widths.count && cell.count <= 40 {
+        widths[at] = max(widths[at], cell.count)
+      }
     }
     for row in [header] + rows {
       var text = ""

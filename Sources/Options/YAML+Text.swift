@@ -3,7 +3,7 @@ extension YAML {
   public static func flow(_ node: Node, isInside: Bool = false) -> String {
     switch node.content {
     case .scalar(let text):
-      if node.isEmpty && !node.isQuoted { return text }
+      if node.isEmpty { return isInside ? "~" : text }
       return isPlain(text, isInside: isInside) ? text : quoted(text)
     case .list(let nodes): return "[" + nodes.map { flow($0, isInside: true) }.joined(separator: ", ") + "]"
     case .map(let entries):
@@ -18,19 +18,27 @@ extension YAML {
   /// Whether a text may stand without quotes, also for readers that guess types from YAML 1.1.
   private static func isPlain(_ text: String, isInside: Bool) -> Bool {
     guard let first = text.utf8.first, let last = text.utf8.last else { return false }
-    if text == "null" || first == 0x20 || last == 0x20 || last == UInt8(ascii: ":") { return false }
+    if text == "null" || first == 0x20 || first == UInt8(ascii: ":") || last == 0x20 || last == UInt8(ascii: ":") {
+      return false
+    }
     if "-?:,[]{}#&*!|>'\"%@`~".utf8.contains(first) { return text.utf8.count > 1 && isNumber(text) }
     var previous: UInt8 = 0
     for byte in text.utf8 {
       if byte < 0x20 || byte == 0x7f { return false }
       if byte == UInt8(ascii: "#") && previous == 0x20 { return false }
       if byte == 0x20 && previous == UInt8(ascii: ":") { return false }
-      if isInside && ",[]{}".utf8.contains(byte) { return false }
+      if isInside {
+        if ",[]{}".utf8.contains(byte) { return false }
+        if previous == UInt8(ascii: ":"), !isWord(byte) { return false }
+      }
       previous = byte
     }
     return true
   }
 
+  private static func isWord(_ byte: UInt8) -> Bool {
+    (byte >= 48 && byte <= 57) || (byte >= 65 && byte <= 90) || (byte >= 97 && byte <= 122) || byte == 47
+  }
   private static func isNumber(_ text: String) -> Bool { Double(text) != nil }
 
   private static func quoted(_ text: String) -> String { JSONText.quoted(text) }

@@ -20,25 +20,37 @@ extension Settings {
 
   /// Defaults, then the file, the environment and the assignments, each stronger than the one before.
   ///
-  /// - Parameters:
-  ///   - file: Path of a file, or nil for the configuration that ships as `configs/worker.yaml`.
-  ///   - overlay: Values by dotted name, stronger than the environment (a story's or a folder's settings).
+  /// - Parameter file: Path of a file, or nil for the configuration that ships as `configs/worker.yaml`.
   public static func load(
-    file: String?, environment: [String: String] = processEnvironment(), assignments: [String] = [],
-    overlay: [(path: String, node: Node)] = []
+    file: String?, environment: [String: String] = processEnvironment(), assignments: [String] = []
   ) -> LoadedSettings {
+    guard let file else { return load(shipped: "worker", environment: environment, assignments: assignments) }
     do throws(Problem) {
-      let tree =
-        if let file { try YAML.read(file) } else {
-          try YAML.parse(Shipped.text("worker")!, name: "configs/worker.yaml")
-        }
-      return load(tree: tree, environment: environment, assignments: assignments, overlay: overlay)
+      return load(tree: try YAML.read(file), environment: environment, assignments: assignments)
     } catch {
       return LoadedSettings(
         settings: Settings(), rows: declared.rows, sections: declared.sections, problems: [error], warnings: [])
     }
   }
 
+  /// The settings of a file that ships, such as `w1`, wherever the program runs.
+  public static func load(
+    shipped name: String, environment: [String: String] = processEnvironment(), assignments: [String] = []
+  ) -> LoadedSettings {
+    do throws(Problem) {
+      guard let text = Shipped.text(name) else { throw Problem(.argument(name), "is no configuration that ships") }
+      return load(
+        tree: try YAML.parse(text, name: "configs/\(name).yaml"), environment: environment, assignments: assignments)
+    } catch {
+      return LoadedSettings(
+        settings: Settings(), rows: declared.rows, sections: declared.sections, problems: [error], warnings: [])
+    }
+  }
+
+  /// The settings of a parsed file.
+  ///
+  /// - Parameter overlay: Values by dotted name, stronger than the environment; an empty name stands for a whole tree,
+  ///   such as the `settings` of a story, whose JSON `YAML.parse` reads.
   public static func load(
     tree: Node, environment: [String: String] = [:], assignments: [String] = [],
     overlay: [(path: String, node: Node)] = []
