@@ -14,8 +14,8 @@ let exact: [CSetting] = [.unsafeFlags(["-ffp-contract=off", "-O3"])]
 func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: house)
 }
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .testTarget(name: name, dependencies: dependencies, swiftSettings: house)
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+  .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: house)
 }
 
 let package = Package(
@@ -70,7 +70,7 @@ let package = Package(
     tests("JSONTests", ["JSON"]),
     tests("OptionsTests", ["Options"]),
     tests("EventsTests", ["Events", "JSON"]),
-    tests("LearnersTests", ["Learners", "JSON"]),
+    tests("LearnersTests", ["Learners", "Events", "Kernels", "JSON"], resources: [.copy("Golden")]),
     tests("BanditsTests", ["Bandits", "JSON"]),
     tests("PipelineTests", ["Pipeline", "MemoryPort", "Ports", "Events", "Learners"]),
     tests("AdapterTests", ["KafkaPort", "RedisPort", "SQLitePort", "MemoryPort", "Ports", "Events", "JSON"]),
