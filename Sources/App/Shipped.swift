@@ -121,9 +121,10 @@ public enum Shipped {
 
       # What a record may be.
       limits:
-        # Larger events become dead letters too_large. 1KiB to 16MiB.
+        # Larger events of our own topics become dead letters too_large; a mapping says its own max_bytes.
+        # 1KiB to 16MiB.
         # event_bytes: 64KiB
-        # Larger catalog rows and decisions become dead letters too_large. 1KiB to 16MiB.
+        # The same for catalog rows and decisions. 1KiB to 16MiB.
         # catalog_bytes: 1MiB
         # An event time further ahead of its record's Kafka timestamp is set back to this and counted. 0 to
         # 365d.

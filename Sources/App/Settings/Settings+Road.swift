@@ -1,10 +1,12 @@
 public import Options
 
 public struct LimitSettings: Sendable {
-  @Option("event_bytes", "Larger events become dead letters too_large.", in: .kibibytes(1)...(.mebibytes(16)))
+  @Option(
+    "event_bytes", "Larger events of our own topics become dead letters too_large; a mapping says its own max_bytes.",
+    in: .kibibytes(1)...(.mebibytes(16)))
   public var eventBytes = ByteCount.kibibytes(64)
   @Option(
-    "catalog_bytes", "Larger catalog rows and decisions become dead letters too_large.",
+    "catalog_bytes", "The same for catalog rows and decisions.",
     in: .kibibytes(1)...(.mebibytes(16))) public var catalogBytes = ByteCount.mebibytes(1)
   @Option(
     "clamp_ahead", "An event time further ahead of its record's Kafka timestamp is set back to this and counted.",

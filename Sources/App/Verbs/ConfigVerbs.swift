@@ -1,14 +1,23 @@
+import Events
 import Options
 
 struct ConfigCheck: Verb {
-  static let about = "Says whether the settings may be used; exit 78 and one line for each mistake if not."
-  func run(_ context: Context) {
+  static let about = "Says whether settings and mappings may be used; exit 78 and one line for each mistake if not."
+  func run(_ context: Context) throws {
+    let inputs: [CompiledMapping.Input]
+    do throws(MappingError) {
+      inputs = try context.settings.mappings(environment: context.environment).compiled.inputs
+    } catch { throw Failure(ExitCode.settings, error.description) }
     let changed = context.loaded.rows.filter { $0.origin != .standard }.count
     let name = context.configPath ?? "the configuration that ships"
     if context.output.isJSON {
-      context.output.line("{\"ok\":true,\"changed\":\(changed),\"warnings\":\(context.loaded.warnings.count)}")
+      let topics = inputs.map { JSONText.quoted($0.topic) }.joined(separator: ",")
+      context.output.line(
+        "{\"ok\":true,\"changed\":\(changed),\"warnings\":\(context.loaded.warnings.count),\"topics\":[\(topics)]}")
     } else {
-      context.output.line("\(name): good; \(changed) settings given, \(context.loaded.rows.count - changed) by default")
+      let standard = context.loaded.rows.count - changed
+      context.output.line("\(name): good; \(changed) settings given, \(standard) by default")
+      context.output.line("topics: \(inputs.map(\.topic).joined(separator: ", "))")
     }
   }
 }
