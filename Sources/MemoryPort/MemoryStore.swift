@@ -73,6 +73,7 @@ public final class MemoryStore: FeatureStore, FeatureReader {
       progress.error = Self.refusal(mark, group: group, newest: newest)
       if progress.error == nil {
         progress.mark = mark
+        newest = mark.version
         isConnected = true
       }
       return progress

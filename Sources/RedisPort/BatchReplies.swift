@@ -70,6 +70,11 @@ struct BatchReplies: ~Copyable {
     let base = buffer.baseAddress!
     guard let newline = memchr(base + start, 10, filled - start) else { return nil }
     let end = UnsafeRawPointer(newline) - UnsafeRawPointer(base)
+    // A line is a type byte, something or nothing, and a carriage return before its end.
+    guard end - start >= 2, buffer[end - 1] == 13 else {
+      isNonsense = true
+      return filled
+    }
     let type = buffer[start]
     switch type {
     case UInt8(ascii: "+"), UInt8(ascii: ":"), UInt8(ascii: "-"):

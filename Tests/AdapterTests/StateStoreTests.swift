@@ -97,7 +97,9 @@ private func bulk(rows: UInt32, bytes: Int, salt: UInt8, _ manifest: String) -> 
   func `a flipped byte anywhere is noticed or changes nothing`(inLog: Bool) throws {
     let scratch = Scratch()
     let path = scratch.file("state.db")
-    let state = try SQLiteState(path: path)
+    var small = SQLiteState.Options()
+    small.pageSize = 4096
+    let state = try SQLiteState(path: path, options: small)
     _ = try state.save(bulk(rows: 300, bytes: 600, salt: 0, "before"))
     let before = try Loaded(state)
     if !inLog { state.close() }
@@ -109,7 +111,7 @@ private func bulk(rows: UInt32, bytes: Int, salt: UInt8, _ manifest: String) -> 
     scratch.copy("state.db", to: "damaged.db")
     let whole = try Data(contentsOf: URL(fileURLWithPath: damaged))
     var noticed = 0
-    for at in stride(from: 0, to: whole.count, by: inLog ? 389 : 211) {
+    for at in stride(from: 0, to: whole.count, by: inLog ? 1543 : 811) {
       scratch.copy("state.db", to: "damaged.db")
       var bytes = whole
       bytes[at] ^= 0x10
@@ -175,6 +177,7 @@ private func bulk(rows: UInt32, bytes: Int, salt: UInt8, _ manifest: String) -> 
     let scratch = Scratch()
     var options = SQLiteState.Options()
     options.maxPageCount = 40
+    options.pageSize = 16384
     let state = try SQLiteState(path: scratch.file("state.db"), options: options)
     _ = try state.save(bulk(rows: 300, bytes: 600, salt: 0, "fits"))
     let before = try Loaded(state)
@@ -188,6 +191,32 @@ private func bulk(rows: UInt32, bytes: Int, salt: UInt8, _ manifest: String) -> 
     _ = try state.save(snapshot([(.viewer, 0, "small")], "small"))
     #expect(try Loaded(state).manifest == Array("small".utf8))
     #expect(try Loaded(state).rows.count == 300)
+  }
+
+  @Test func `an I/O error while saving keeps the checkpoint before`() async {
+    // In a process of its own, since the bound on file sizes is one of the process.
+    await #expect(processExitsWith: .success) {
+      let scratch = Scratch()
+      signal(SIGXFSZ, SIG_IGN)
+      let state = try SQLiteState(path: scratch.file("state.db"))
+      _ = try state.save(bulk(rows: 300, bytes: 600, salt: 0, "fits"))
+      let before = try Loaded(state)
+      var bound = rlimit(rlim_cur: 3 << 20, rlim_max: rlim_t.max)
+      precondition(setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &bound) == 0)
+      do {
+        _ = try state.save(bulk(rows: 10_000, bytes: 600, salt: 1, "too big"))
+        preconditionFailure("a save beyond the bound succeeded")
+      } catch let fault as StateFault {
+        guard case .io = fault else { preconditionFailure("\(fault)") }
+      }
+      let kept = try Loaded(state)
+      precondition(kept == before)
+      bound.rlim_cur = rlim_t.max
+      setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &bound)
+      _ = try state.save(bulk(rows: 10_000, bytes: 600, salt: 1, "fits now"))
+      let after = try Loaded(state)
+      precondition(after.manifest == Array("fits now".utf8))
+    }
   }
 
   @Test func `another format is refused with a sentence and left where it is`() throws {
