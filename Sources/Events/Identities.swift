@@ -1,3 +1,4 @@
+import CKernels
 import Kernels
 
 /// Ids as text, each with a slot: a dense number that rows, events and history entries use in its place.
@@ -17,9 +18,13 @@ public struct IDTable: ~Copyable {
   /// Number of slots handed out, gaps included.
   public private(set) var count = 0
 
+  /// Ids of up to 16 bytes are compared here; the arena has all of them.
   private struct Entry {
     var hash: UInt64
-    var start: Int
+    var word: ShortWord
+    /// In units of 4 bytes, so that 32 bits reach 16 GB.
+    var start: UInt32
+    /// -1 = a gap.
     var length: Int32
   }
 
@@ -59,6 +64,10 @@ public struct IDTable: ~Copyable {
 
   public func find(_ id: UnsafeRawBufferPointer) -> UInt32? { find(id, hash: xxh3(id)) }
 
+  /// Asks the memory for where this hash is looked up, some work before it is.
+  @inline(__always)
+  public func prefetch(_ hash: UInt64) { ck_prefetch(cells + (Int(truncatingIfNeeded: hash) & mask)) }
+
   public func find(_ id: String) -> UInt32? {
     var id = id
     return id.withUTF8 { find(UnsafeRawBufferPointer($0)) }
@@ -66,7 +75,11 @@ public struct IDTable: ~Copyable {
 
   /// The slot of this id, a new one if it has none.
   public mutating func slot(_ id: UnsafeRawBufferPointer) -> UInt32 {
-    let hash = xxh3(id)
+    slot(id, hash: xxh3(id))
+  }
+
+  /// The same with the hash at hand.
+  public mutating func slot(_ id: UnsafeRawBufferPointer, hash: UInt64) -> UInt32 {
     if let found = find(id, hash: hash) { return found }
     return insert(id, hash: hash, at: count)
   }
@@ -85,7 +98,7 @@ public struct IDTable: ~Copyable {
 
   public func bytes(_ slot: UInt32) -> UnsafeRawBufferPointer {
     let entry = entries[Int(slot)]
-    return UnsafeRawBufferPointer(start: arena + entry.start, count: Int(entry.length))
+    return UnsafeRawBufferPointer(start: arena + Int(entry.start) * 4, count: max(0, Int(entry.length)))
   }
 
   public func text(_ slot: UInt32) -> String { String(decoding: bytes(slot), as: UTF8.self) }
@@ -94,9 +107,10 @@ public struct IDTable: ~Copyable {
   public var byteCount: Int { (mask + 1) * 8 + capacity * MemoryLayout<Entry>.stride + arenaCapacity }
 
   private func equals(_ slot: UInt32, _ id: UnsafeRawBufferPointer) -> Bool {
-    let entry = entries[Int(slot)]
-    guard Int(entry.length) == id.count else { return false }
-    let own = arena + entry.start
+    let entry = entries + Int(slot)
+    guard Int(entry.pointee.length) == id.count else { return false }
+    if let word = ShortWord(id) { return word == entry.pointee.word }
+    let own = arena + Int(entry.pointee.start) * 4
     for i in 0..<id.count where own[i] != id[i] { return false }
     return true
   }
@@ -104,20 +118,23 @@ public struct IDTable: ~Copyable {
   private mutating func insert(_ id: UnsafeRawBufferPointer, hash: UInt64, at place: Int) -> UInt32 {
     if place >= capacity { grow(to: place + 1) }
     while count <= place {  // gaps answer to no id
-      entries[count] = Entry(hash: 0, start: 0, length: -1)
+      entries[count] = Entry(hash: 0, word: ShortWord.empty, start: 0, length: -1)
       count += 1
     }
-    if arenaCount + id.count > arenaCapacity {
-      let bigger = max(arenaCapacity * 2, arenaCount + id.count)
+    if arenaCount + id.count + 4 > arenaCapacity {
+      let bigger = max(arenaCapacity * 2, arenaCount + id.count + 4)
       let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: bigger)
       moved.update(from: arena, count: arenaCount)
       arena.deallocate()
       arena = moved
       arenaCapacity = bigger
     }
-    if let base = id.baseAddress { UnsafeMutableRawPointer(arena + arenaCount).copyMemory(from: base, byteCount: id.count) }
-    entries[place] = Entry(hash: hash, start: arenaCount, length: Int32(id.count))
-    arenaCount += id.count
+    if let base = id.baseAddress {
+      UnsafeMutableRawPointer(arena + arenaCount).copyMemory(from: base, byteCount: id.count)
+    }
+    entries[place] = Entry(
+      hash: hash, word: ShortWord(id) ?? ShortWord.empty, start: UInt32(arenaCount / 4), length: Int32(id.count))
+    arenaCount += (id.count + 3) & ~3
     link(UInt32(place), hash)
     return UInt32(place)
   }
@@ -174,9 +191,10 @@ public struct Symbols: Sendable {
 
 /// Every id and word the worker has met. Owned by the sequencer's thread; other stages only read it during a turn.
 public final class Identities: @unchecked Sendable {
-  public var viewers: IDTable
-  public var titles: IDTable
-  public var symbols = Symbols()
+  // One thread owns them: no access needs a run-time check.
+  @exclusivity(unchecked) public var viewers: IDTable
+  @exclusivity(unchecked) public var titles: IDTable
+  @exclusivity(unchecked) public var symbols = Symbols()
 
   public init(viewers: Int = 1024, titles: Int = 1024) {
     self.viewers = IDTable(expecting: viewers)

@@ -75,7 +75,7 @@ public enum DecodeOutcome: Sendable {
   /// So many events were appended to the batch.
   case events(Int)
   /// A row of a reference table (catalog, source).
-  case reference(ReferenceRow)
+  indirect case reference(ReferenceRow)
   /// No rule of the mapping matches, or the operation is not one we act on: counted, nothing else.
   case skipped(String)
   case rejected(RejectReason, field: String?)

@@ -32,3 +32,6 @@ static inline int ck_is_slug(const uint8_t *p, size_t n) {
   }
   return !bad;
 }
+
+/// Asks for the cache line at p.
+static inline void ck_prefetch(const void *p) { __builtin_prefetch(p); }

@@ -10,6 +10,10 @@ extension Decoder {
     event.time = try readTime(.timestamp)
     viewerID = try id(.userID, .badUserID, required: emit != .availability)
     titleID = try id(.contentID, .badContentID, required: emit.needsTitle)
+    let viewerHash = viewerID.map { xxh3($0) } ?? 0
+    let titleHash = titleID.map { xxh3($0) } ?? 0
+    ids.viewers.prefetch(viewerHash)
+    ids.titles.prefetch(titleHash)
     decisionID = nil
     try checkRequired()
 
@@ -33,8 +37,8 @@ extension Decoder {
     event.offset = offset
     event.source = source
     event.line = line
-    if let viewerID { event.viewer = ids.viewers.slot(viewerID) }
-    if let titleID { event.title = ids.titles.slot(titleID) }
+    if let viewerID { event.viewer = ids.viewers.slot(viewerID, hash: viewerHash) }
+    if let titleID { event.title = ids.titles.slot(titleID, hash: titleHash) }
     if decisionID != nil || emit.hasPayload { writePayload(emit, &event, into: &batch) }
     batch.events.append(event)
   }
@@ -107,6 +111,12 @@ extension Decoder {
 
   @inline(__always)
   func isID(_ text: UnsafeRawBufferPointer) -> Bool {
+    if let word = ShortWord(text), word.isPrintable(text.count) { return true }
+    return isLongID(text)
+  }
+
+  @inline(never)
+  private func isLongID(_ text: UnsafeRawBufferPointer) -> Bool {
     guard text.count > 0, text.count <= 512 else { return false }
     var characters = 0
     var before: UInt8 = 0

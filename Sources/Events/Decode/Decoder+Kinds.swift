@@ -11,9 +11,11 @@ extension Decoder {
     if event.total == 0 { throw DecodeFault(.badField, .total) }
     event.rate = try number(.completionRate, 0, 1.5)
     try set(.completed, .completedSet, .completed, &event)
-    try watchDetails(&event)
-    let action = token(.action)
-    if action.kind != .absent { try watchAction(action, &event) }
+    if programs[input].rules[rule].detailsAlways || at.present & programs[input].rules[rule].details != 0 {
+      try watchDetails(&event)
+      let action = token(.action)
+      if action.kind != .absent { try watchAction(action, &event) }
+    }
     if event.flags.contains(.progress) { return }
     if event.rate.isNaN, !event.flags.contains(.completedSet), event.duration.isNaN || event.total.isNaN {
       if event.duration.isNaN { throw DecodeFault(.noCompletion, name: nil) }
@@ -29,7 +31,8 @@ extension Decoder {
     }
   }
 
-  @inline(__always)
+  /// What few watches say; ``Field/details`` lists it.
+  @inline(never)
   private mutating func watchDetails(_ event: inout Event) throws(DecodeFault) {
     if let pauses = try whole(.pauseCount, 0, .max) { event.pauseCount = Int16(min(pauses, 32_767)) }
     if try flag(.endedByUser) == true { event.flags.insert(.endedByUser) }
@@ -225,7 +228,11 @@ extension Decoder {
   mutating func readPlatform(_ given: Token, _ event: inout Event) throws(DecodeFault) {
     let token = plain(given)
     guard token.kind == .string, token.count > 0 else { throw DecodeFault(.badField, .platform) }
-    event.platform = platforms.symbol(token, &ids.symbols)
+    if let known = platforms.find(token) {
+      event.platform = known
+    } else {
+      event.platform = platforms.add(token, &ids.symbols)
+    }
   }
 
   /// Index of a word in a list, nil = not there.

@@ -68,17 +68,22 @@ public struct Decoder: ~Copyable {
       slotCount = max(slotCount, programs[i].slotCount)
       for rule in input.rules { itemSlotCount = max(itemSlotCount, rule.items?.table.slotCount ?? 0) }
     }
-    slots = .allocate(capacity: slotCount)
-    slots.initialize(repeating: Token(.absent), count: slotCount)
-    itemSlots = .allocate(capacity: itemSlotCount)
-    itemSlots.initialize(repeating: Token(.absent), count: itemSlotCount)
+    slots = Self.tokens(slotCount)
+    itemSlots = Self.tokens(itemSlotCount)
   }
 
   deinit {
     programs.deinitialize(count: mapping.inputs.count)
     programs.deallocate()
-    slots.deallocate()
-    itemSlots.deallocate()
+    (slots - 1).deallocate()
+    (itemSlots - 1).deallocate()
+  }
+
+  /// Slots with one spare token before the first.
+  private static func tokens(_ count: Int) -> UnsafeMutablePointer<Token> {
+    let all = UnsafeMutablePointer<Token>.allocate(capacity: count + 1)
+    all.initialize(repeating: Token(.absent), count: count + 1)
+    return all + 1
   }
 
   /// Decodes one record; its events, if any, are appended to the batch.
@@ -212,18 +217,21 @@ struct WordCache {
   }
 
   @inline(__always)
-  mutating func symbol(_ token: Token, _ symbols: inout Symbols) -> UInt16 {
-    guard let word = ShortWord(token.start, token.count) else { return make(token, &symbols) }
-    let hash = (word.low ^ word.high &* 31) &* 0x9e37_79b9_7f4a_7c15
-    let place = Int(truncatingIfNeeded: hash >> 58)
-    if words[place].word == word { return words[place].symbol }
-    let symbol = make(token, &symbols)
-    words[place] = (word, symbol)
-    return symbol
+  func find(_ token: Token) -> UInt16? {
+    guard let word = ShortWord(token.start, token.count) else { return nil }
+    let place = WordCache.place(word)
+    return words[place].word == word ? words[place].symbol : nil
   }
 
   @inline(never)
-  private func make(_ token: Token, _ symbols: inout Symbols) -> UInt16 {
-    symbols.symbol(String(decoding: token.bytes, as: UTF8.self).lowercased())
+  mutating func add(_ token: Token, _ symbols: inout Symbols) -> UInt16 {
+    let symbol = symbols.symbol(String(decoding: token.bytes, as: UTF8.self).lowercased())
+    if let word = ShortWord(token.start, token.count) { words[WordCache.place(word)] = (word, symbol) }
+    return symbol
+  }
+
+  @inline(__always)
+  private static func place(_ word: ShortWord) -> Int {
+    Int(truncatingIfNeeded: ((word.low ^ word.high &* 31) &* 0x9e37_79b9_7f4a_7c15) >> 58)
   }
 }

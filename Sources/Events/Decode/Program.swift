@@ -74,6 +74,9 @@ struct RuleProgram: ~Copyable {
   /// Slots of fields that few records carry; without any of them nobody looks.
   let rare: UInt64
   let rareAlways: Bool
+  /// The same for what few watches say.
+  let details: UInt64
+  let detailsAlways: Bool
   let items: ItemProgram?
   let isContentKeyed: Bool
 
@@ -96,15 +99,19 @@ struct RuleProgram: ~Copyable {
     requiredCount = plain.count
     requiredSlots = .allocate(capacity: max(1, plain.count))
     for (i, slot) in plain.enumerated() { requiredSlots[i] = Int32(slot) }
-    var rare: UInt64 = 0
-    var always = false
-    let hot: [Field] = [.schema, .eventID, .timestamp, .userID, .contentID]
-    for field in Field.common where !hot.contains(field) && field != .device && field != .platform {
-      let slot = Int(slots[Int(field.rawValue)])
-      if hasMore[Int(field.rawValue)] || slot >= 64 { always = true } else if slot >= 0 { rare |= 1 << UInt64(slot) }
+    let (plainSlots, more) = (slots, hasMore)
+    func mask(_ fields: [Field]) -> (mask: UInt64, always: Bool) {
+      var mask: UInt64 = 0
+      var always = false
+      for field in fields {
+        let slot = Int(plainSlots[Int(field.rawValue)])
+        if more[Int(field.rawValue)] || slot >= 64 { always = true } else if slot >= 0 { mask |= 1 << UInt64(slot) }
+      }
+      return (mask, always)
     }
-    self.rare = rare
-    rareAlways = always
+    let hot: [Field] = [.schema, .eventID, .timestamp, .userID, .contentID, .device, .platform]
+    (rare, rareAlways) = mask(Field.common.filter { !hot.contains($0) })
+    (details, detailsAlways) = mask(Field.details)
     items = rule.items.map { ItemProgram($0) }
     isContentKeyed = [.availability, .catalog, .source].contains(rule.emit)
   }

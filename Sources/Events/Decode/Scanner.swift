@@ -14,6 +14,8 @@ struct Scanner {
   let members: UnsafeMutablePointer<ScanTable.Member>
   let nodes: UnsafeMutablePointer<ScanTable.Node>
   let tokens: UnsafeMutablePointer<Token>
+  /// Where values go that nobody asks for: one token before the first slot.
+  private let spare: UnsafeMutablePointer<Token>
   /// Slots below 64 that hold something. What lies beyond must be `absent` when the scan begins.
   var present: UInt64 = 0
   /// A number beyond what a double holds was met.
@@ -21,6 +23,7 @@ struct Scanner {
   /// A member was met that the table does not know.
   var unknown = false
 
+  /// - Parameter tokens: Slot 0; one more token stands before it.
   @inline(__always)
   init(_ value: UnsafeRawBufferPointer, _ table: borrowing ScanTable, _ tokens: UnsafeMutablePointer<Token>) {
     at = value.baseAddress?.assumingMemoryBound(to: UInt8.self) ?? Token.nowhere
@@ -28,6 +31,7 @@ struct Scanner {
     members = table.members
     nodes = table.nodes
     self.tokens = tokens
+    spare = tokens - 1
   }
 
   /// Reads one value with the members of node 0; false = not JSON.
@@ -129,7 +133,8 @@ struct Scanner {
   private mutating func search(_ node: Int) -> Int? {
     let range = Int(nodes[node].start)..<Int(nodes[node].start + nodes[node].count)
     for index in range where isNext(index) { return index }
-    guard let key = string() else { return nil }
+    guard string(spare) else { return nil }
+    let key = spare.pointee
     guard key.kind == .escaped else { return -1 }
     // A key with escapes: rare enough for a copy.
     var text: [UInt8] = []
@@ -154,12 +159,11 @@ struct Scanner {
   private mutating func value(slot: Int, node: Int, depth: Int) -> Bool {
     guard at < end else { return false }
     let start = at
-    var token: Token
+    let into = slot >= 0 ? tokens + slot : spare
     switch at.pointee {
     case 0x22:
       at += 1
-      guard let text = string() else { return false }
-      token = text
+      guard string(into) else { return false }
     case 0x7b:
       if node >= 0 {
         if slot >= 0, has(slot) { clear(node) }
@@ -167,28 +171,24 @@ struct Scanner {
       } else {
         guard skip(depth) else { return false }
       }
-      token = Token(.object, start, at - start)
+      into.pointee = Token(.object, start, at - start)
     case 0x5b:
       guard skip(depth) else { return false }
-      token = Token(.array, start, at - start)
+      into.pointee = Token(.array, start, at - start)
     case 0x74:
       guard word(0x6575_7274, 4) else { return false }
-      token = Token(.yes, start, 4)
+      into.pointee = Token(.yes, start, 4)
     case 0x66:
-      guard at + 1 < end, at[1] == 0x61 else { return false }
       at += 1
       guard word(0x6573_6c61, 4) else { return false }
-      token = Token(.no, start, 5)
+      into.pointee = Token(.no, start, 5)
     case 0x6e:
       guard word(0x6c6c_756e, 4) else { return false }
-      token = Token(.null, start, 4)
-    default:
-      guard let number = number() else { return false }
-      token = number
+      into.pointee = Token(.null, start, 4)
+    default: guard number(into) else { return false }
     }
     if slot >= 0 {
-      if node >= 0, token.kind != .object, has(slot) { clear(node) }
-      tokens[slot] = token
+      if node >= 0, into.pointee.kind != .object, has(slot) { clear(node) }
       if slot < 64 { present |= 1 &<< UInt64(slot) }
     }
     return true
@@ -217,67 +217,67 @@ struct Scanner {
 
   /// From behind the opening quote to behind the closing one.
   @inline(__always)
-  mutating func string() -> Token? {
+  mutating func string(_ into: UnsafeMutablePointer<Token>) -> Bool {
     let start = at
-    while end - at >= 16 {
-      let mask = ck_json_string_mask(at)
+    var p = at
+    while end - p >= 16 {
+      let mask = ck_json_string_mask(p)
       if mask == 0 {
-        at += 16
+        p += 16
         continue
       }
-      at += mask.trailingZeroBitCount
-      if at.pointee == 0x22 {
-        let token = Token(.string, start, at - start)
-        at += 1
-        return token
+      p += mask.trailingZeroBitCount
+      guard p.pointee == 0x22 else {
+        at = p
+        return special(start, into)
       }
-      return special(start)
+      into.pointee = Token(.string, start, p - start)
+      at = p + 1
+      return true
     }
-    return tail(start)  // the last 15 bytes of the record
-  }
-
-  @inline(__always)
-  private mutating func tail(_ start: UnsafePointer<UInt8>) -> Token? {
-    while at < end {
-      let byte = at.pointee
+    while p < end {  // the last 15 bytes of the record
+      let byte = p.pointee
       if byte == 0x22 {
-        let token = Token(.string, start, at - start)
-        at += 1
-        return token
+        into.pointee = Token(.string, start, p - start)
+        at = p + 1
+        return true
       }
-      if byte == 0x5c || byte < 0x20 || byte >= 0x80 { return special(start) }
-      at += 1
+      if byte == 0x5c || byte < 0x20 || byte >= 0x80 {
+        at = p
+        return special(start, into)
+      }
+      p += 1
     }
-    return nil
+    return false
   }
 
   /// Strings with escapes or beyond ASCII.
   @inline(never)
-  private mutating func special(_ start: UnsafePointer<UInt8>) -> Token? {
+  private mutating func special(_ start: UnsafePointer<UInt8>, _ into: UnsafeMutablePointer<Token>) -> Bool {
     var escaped = false
     while at < end {
       let byte = at.pointee
       if byte == 0x22 {
-        let token = Token(escaped ? .escaped : .string, start, at - start)
+        into.pointee = Token(escaped ? .escaped : .string, start, at - start)
         at += 1
-        return token
+        return true
       }
       if byte == 0x5c {
         var i = 0
-        guard JSONEscape.read(UnsafeRawBufferPointer(start: at, count: end - at), &i) != nil else { return nil }
+        guard JSONEscape.read(UnsafeRawBufferPointer(start: at, count: end - at), &i) != nil else { return false }
         escaped = true
         at += i
       } else if byte < 0x20 {
-        return nil
+        return false
       } else if byte < 0x80 {
         at += 1
       } else {
         let length = utf8Length()
-        guard length > 0 else { return nil }
+        guard length > 0 else { return false }
         at += length
       }
     }
-    return nil
+    return false
   }
 
   /// Length of the sequence that begins here, 0 when it is none (Unicode 15, table 3-7).
@@ -306,7 +306,7 @@ struct Scanner {
 
   /// Integers of up to 18 digits and short decimals here, the rest by ``DecimalNumber``.
   @inline(__always)
-  mutating func number() -> Token? {
+  mutating func number(_ into: UnsafeMutablePointer<Token>) -> Bool {
     let start = at
     var p = at
     let negative = p.pointee == 0x2d
@@ -315,27 +315,29 @@ struct Scanner {
     var digits: UInt64 = 0
     p = run(p, &digits)
     var significant = p - first
-    guard significant > 0, significant == 1 || first.pointee != 0x30 else { return nil }
+    guard significant > 0, significant == 1 || first.pointee != 0x30 else { return false }
     let follower: UInt8 = p < end ? p.pointee : 0
     if follower != 0x2e, follower | 0x20 != 0x65 {
       if significant <= 18, !(negative && digits == 0) {
         at = p
         let value = negative ? -Int64(bitPattern: digits) : Int64(bitPattern: digits)
-        return Token(.integer, start, p - start, bits: UInt64(bitPattern: value))
+        into.pointee = Token(.integer, start, p - start, bits: UInt64(bitPattern: value))
+        return true
       }
-      return slowNumber()
+      return slowNumber(into)
     }
-    guard follower == 0x2e else { return slowNumber() }
+    guard follower == 0x2e else { return slowNumber(into) }
     let fraction = p + 1
     p = run(fraction, &digits)
     let places = p - fraction
     significant += places
-    guard places > 0 else { return nil }
-    if p < end, p.pointee | 0x20 == 0x65 { return slowNumber() }
-    guard significant <= 19, digits <= 1 << 53, places <= 22 else { return slowNumber() }
+    guard places > 0 else { return false }
+    if p < end, p.pointee | 0x20 == 0x65 { return slowNumber(into) }
+    guard significant <= 19, digits <= 1 << 53, places <= 22 else { return slowNumber(into) }
     at = p
     let value = Double(digits) / Scanner.powers[places]
-    return Token(.number, start, p - start, bits: (negative ? -value : value).bitPattern)
+    into.pointee = Token(.number, start, p - start, bits: (negative ? -value : value).bitPattern)
+    return true
   }
 
   /// Eight digits at once as long as there are eight (Lemire 2018), then one by one. Wraps beyond 19.
@@ -364,16 +366,20 @@ struct Scanner {
   }
 
   @inline(never)
-  private mutating func slowNumber() -> Token? {
+  private mutating func slowNumber(_ into: UnsafeMutablePointer<Token>) -> Bool {
     let start = at
     var i = 0
     guard let number = DecimalNumber(scanning: UnsafeRawBufferPointer(start: at, count: end - at), from: &i) else {
-      return nil
+      return false
     }
     at += i
-    if let whole = number.integer { return Token(.integer, start, i, bits: UInt64(bitPattern: whole)) }
-    if !number.value.isFinite { notFinite = true }
-    return Token(.number, start, i, bits: number.value.bitPattern)
+    if let whole = number.integer {
+      into.pointee = Token(.integer, start, i, bits: UInt64(bitPattern: whole))
+    } else {
+      if !number.value.isFinite { notFinite = true }
+      into.pointee = Token(.number, start, i, bits: number.value.bitPattern)
+    }
+    return true
   }
 
   static let powers: [Double] = [
@@ -396,7 +402,7 @@ struct Scanner {
       switch at.pointee {
       case 0x22:
         at += 1
-        guard string() != nil else { return false }
+        guard string(spare) else { return false }
       case 0x7b, 0x5b:
         guard depth < Scanner.depthLimit else { return false }
         let isObject = at.pointee == 0x7b
@@ -415,7 +421,7 @@ struct Scanner {
         at += 1
         guard word(0x6573_6c61, 4) else { return false }
       case 0x6e: guard word(0x6c6c_756e, 4) else { return false }
-      default: guard number() != nil else { return false }
+      default: guard number(spare) else { return false }
       }
       // A value has ended (or a container begun): close what closes, go on to the next value.
       if !opened {
@@ -438,7 +444,7 @@ struct Scanner {
         skipBlanks()
         guard at < end, at.pointee == 0x22 else { return false }
         at += 1
-        guard string() != nil else { return false }
+        guard string(spare) else { return false }
         skipBlanks()
         guard at < end, at.pointee == 0x3a else { return false }
         at += 1

@@ -53,38 +53,3 @@ struct Token {
     return nil
   }
 }
-
-/// Up to 16 bytes of a word as two machine words; longer ones are no short word.
-struct ShortWord: Equatable {
-  var low: UInt64
-  var high: UInt64
-
-  @inline(__always)
-  init?(_ start: UnsafePointer<UInt8>, _ count: Int) {
-    guard count <= 16 else { return nil }
-    low = ShortWord.load(start, min(count, 8))
-    high = count > 8 ? ShortWord.load(start + 8, count - 8) : 0
-  }
-
-  init?(_ word: String) {
-    let bytes = Array(word.utf8)
-    guard bytes.count <= 16 else { return nil }
-    self = bytes.withUnsafeBufferPointer { buffer in
-      ShortWord(buffer.baseAddress ?? Token.nowhere, buffer.count)!
-    }
-  }
-
-  /// 0...8 bytes, little endian, never reading past the last.
-  @inline(__always)
-  private static func load(_ p: UnsafePointer<UInt8>, _ n: Int) -> UInt64 {
-    let raw = UnsafeRawPointer(p)
-    if n == 8 { return raw.loadUnaligned(as: UInt64.self) }
-    if n >= 4 {
-      let first = UInt64(raw.loadUnaligned(as: UInt32.self))
-      let last = UInt64(raw.loadUnaligned(fromByteOffset: n - 4, as: UInt32.self))
-      return first | last << UInt64(8 * (n - 4))
-    }
-    if n == 0 { return 0 }
-    return UInt64(p[0]) | UInt64(p[n / 2]) << UInt64(8 * (n / 2)) | UInt64(p[n - 1]) << UInt64(8 * (n - 1))
-  }
-}

@@ -124,6 +124,14 @@ enum Field: UInt8, CaseIterable {
   ]
 }
 
+extension Field {
+  /// What few watches say.
+  static let details: [Field] = [
+    .pauseCount, .endedByUser, .quality, .liked, .favorited, .shared, .skippedEarly, .pausedOften, .phase,
+    .timeToFeedback, .action,
+  ]
+}
+
 /// What a rule makes of a record.
 enum Emit: String, CaseIterable {
   case watch, click, rate, impression, interaction, search, preference, availability, catalog, source, control
