@@ -27,7 +27,8 @@ final class GroupSeat {
     ]
     if let instance = config.instanceID, joins { fixed.append(("group.instance.id", instance)) }
     client = try KafkaClient(
-      .consumer, config, defaults: [("session.timeout.ms", "10000"), ("heartbeat.interval.ms", "2000")], fixed: fixed,
+      .consumer, config,
+      defaults: [("session.timeout.ms", "\(config.sessionTimeoutMs)"), ("heartbeat.interval.ms", "2000")], fixed: fixed,
       rebalances: true)
     client.onRebalance = { [unowned self] isAssign, partitions in self.rebalanced(isAssign, partitions) }
     client.onCommit = { [unowned self] code, partitions in self.committed(code, partitions) }

@@ -13,12 +13,14 @@ public struct KafkaConfig: Sendable {
   /// Whether to be a member of the group, so that lag tools see one and a second worker is refused.
   /// Without it offsets are committed all the same, as a group without members.
   public var joinsGroup: Bool
+  /// Silence after which the broker forgets a member, and how long a start waits for one that may be dead.
+  public var sessionTimeoutMs: Int
   /// Takes librdkafka's and our own lines: syslog severity (3 error ... 7 debug) and text. Any thread calls it.
   public var log: @Sendable (_ severity: Int32, _ line: String) -> Void
 
   public init(
     brokers: String, group: String = "thalweg", instanceID: String? = nil, clientID: String = "thalweg",
-    options: [String: String] = [:], joinsGroup: Bool = true,
+    options: [String: String] = [:], joinsGroup: Bool = true, sessionTimeoutMs: Int = 10_000,
     log: @escaping @Sendable (_ severity: Int32, _ line: String) -> Void = { _, _ in }
   ) {
     self.brokers = brokers
@@ -27,11 +29,9 @@ public struct KafkaConfig: Sendable {
     self.clientID = clientID
     self.options = options
     self.joinsGroup = joinsGroup
+    self.sessionTimeoutMs = options["session.timeout.ms"].flatMap { Int($0) } ?? sessionTimeoutMs
     self.log = log
   }
-
-  /// Milliseconds after which the broker forgets a member that has fallen silent.
-  public var sessionTimeoutMs: Int { options["session.timeout.ms"].flatMap { Int($0) } ?? 10_000 }
 
   /// Properties that are the worker's own, each with the reason a person is told.
   static let reserved: [String: String] = [
