@@ -53,6 +53,9 @@ struct Unchecked<Value>: @unchecked Sendable {
   init(_ value: Value) { self.value = value }
 }
 
+/// Runs a body on a thread of its own, which nobody joins.
+public func startThread(_ body: @escaping @Sendable () -> Void) { Thread.start(body) }
+
 /// A detached thread with a name-free body.
 enum Thread {
   private final class Body {
