@@ -1,0 +1,109 @@
+import Events
+import Kernels
+import Ports
+
+/// Takes records as they arrive: decodes each at once and keeps it, small, in its partition's queue.
+///
+/// Owned by the road's thread. Nothing here depends on the clock or on other partitions, so reading the same
+/// offsets again leaves the same entries.
+final class Intake: RecordSink {
+  /// A partition the worker reads. Its index is its place in the state's table, which only grows.
+  struct Input {
+    var partition: TopicPartition
+    var topic: InputTopic
+    var queue: PartitionQueue
+    /// High watermark at this start: what the first catch-up has to reach.
+    var target: Int64
+    /// Monotonic ns since when the broker is known to have more than was read; 0 = it is not.
+    var behindSince: Int64 = 0
+    var isPaused = false
+  }
+
+  var inputs: [Input] = []
+  let pool = ChunkPool()
+  /// Reference rows read and not yet in effect, with where their partitions stand behind them.
+  var reference: [ReferenceRow] = []
+  var referenceNext: [UInt16: Int64] = [:]
+  /// Dead letters of reference topics; they leave with the next turn.
+  var referenceDeadLetters: [(source: UInt16, offset: Int64, letter: DeadLetter)] = []
+  /// Records handed over, by source.
+  private(set) var recordsTaken: UInt64 = 0
+  private(set) var bytesTaken: UInt64 = 0
+  var skipped: [String: UInt64] = [:]
+
+  private var decoder: Decoder
+  private var batch = DecodedBatch()
+  private let sha256: (UnsafeRawBufferPointer) -> [UInt8]
+
+  init(decoder: consuming Decoder, sha256: @escaping (UnsafeRawBufferPointer) -> [UInt8]) {
+    self.decoder = decoder
+    self.sha256 = sha256
+  }
+
+  func take(_ record: Record) {
+    let source = Int(record.source)
+    // A record that arrives again after a resume is behind the queue's end already.
+    guard record.offset >= inputs[source].queue.nextOffset else { return }
+    recordsTaken += 1
+    bytesTaken += UInt64(record.value?.count ?? 0)
+    batch.removeAll()
+    let outcome = decoder.decode(record, into: &batch)
+    switch outcome {
+    case .events(let count):
+      let hash = Self.hash(record)
+      for i in 0..<count {
+        var event = batch.events[i]
+        event.offset = record.offset
+        event.source = record.source
+        batch.payload.withUnsafeBytes { all in
+          let own = UnsafeRawBufferPointer(
+            rebasing: all[Int(event.payloadStart)..<(Int(event.payloadStart) + Int(event.payloadCount))])
+          inputs[source].queue.append(event, role: .event, isFirst: i == 0, hash: i == 0 ? hash : 0, payload: own)
+        }
+      }
+      if count == 0 { hold(record, .nothing, []) }
+    case .reference(let row):
+      reference.append(row)
+      referenceNext[record.source] = record.offset + 1
+      inputs[source].queue.nextOffset = record.offset + 1
+    case .skipped(let why):
+      skipped[why, default: 0] += 1
+      if inputs[source].topic.isReference { advanceReference(record) } else { hold(record, .nothing, []) }
+    case .rejected(let reason, let field):
+      let letter = DeadLetter(reason: reason, field: field, record: record, sha256: sha256)
+      if inputs[source].topic.isReference {
+        referenceDeadLetters.append((record.source, record.offset, letter))
+        advanceReference(record)
+      } else {
+        hold(record, .deadLetter, letter.encoded)
+      }
+    }
+  }
+
+  private func advanceReference(_ record: borrowing Record) {
+    referenceNext[record.source] = record.offset + 1
+    inputs[Int(record.source)].queue.nextOffset = record.offset + 1
+  }
+
+  /// A record that is no event still holds its place: its range must read the same on replay.
+  private func hold(_ record: borrowing Record, _ role: EntryRole, _ payload: [UInt8]) {
+    var event = Event(kind: .watch)
+    event.offset = record.offset
+    event.source = record.source
+    event.recordTime = record.timestamp
+    let hash = Self.hash(record)
+    payload.withUnsafeBytes {
+      inputs[Int(record.source)].queue.append(event, role: role, isFirst: true, hash: hash, payload: $0)
+    }
+  }
+
+  /// What a plan remembers of a record.
+  private static func hash(_ record: borrowing Record) -> UInt64 {
+    let place = UInt64(bitPattern: record.offset) &* 0x9e37_79b9_7f4a_7c15 ^ UInt64(bitPattern: record.timestamp)
+    let value = record.value.map { xxh3($0, seed: place) } ?? place
+    return record.key.map { value &+ xxh3($0) } ?? value
+  }
+
+  /// Bytes of decoded records waiting for their turn.
+  var heldBytes: Int { pool.chunksInUse * Chunk.byteCount }
+}

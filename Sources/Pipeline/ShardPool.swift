@@ -1,0 +1,73 @@
+import Dispatch
+import Glibc
+
+/// N threads that fold a turn side by side: each calls the work with its own shard number, and the turn goes on
+/// when all are done. The caller's thread is shard 0, so one shard starts no thread at all.
+///
+/// A turn costs two wake-ups per extra shard (8-30 us), which thousands of events share.
+final class ShardPool: @unchecked Sendable {
+  let count: Int
+  private var work: ((Int) -> Void)?
+  private var isStopped = false
+  private let starts: [DispatchSemaphore]
+  private let done = DispatchSemaphore(value: 0)
+  private var threads: [pthread_t] = []
+
+  init(count: Int) {
+    self.count = max(1, count)
+    starts = (0..<self.count).map { _ in DispatchSemaphore(value: 0) }
+    for shard in 1..<max(1, self.count) { spawn(shard) }
+  }
+
+  /// Runs `work` once per shard and returns when all have returned.
+  func run(_ work: (Int) -> Void) {
+    guard count > 1 else { return work(0) }
+    withoutActuallyEscaping(work) { work in
+      self.work = work
+      for shard in 1..<count { starts[shard].signal() }
+      work(0)
+      for _ in 1..<count { done.wait() }
+      self.work = nil
+    }
+  }
+
+  func stop() {
+    isStopped = true
+    for shard in 1..<max(1, count) { starts[shard].signal() }
+    for thread in threads { pthread_join(thread, nil) }
+    threads.removeAll()
+  }
+
+  private final class Start {
+    let pool: ShardPool
+    let shard: Int
+    init(_ pool: ShardPool, _ shard: Int) {
+      self.pool = pool
+      self.shard = shard
+    }
+  }
+
+  private func spawn(_ shard: Int) {
+    var thread = pthread_t()
+    // The box is released by the thread that takes it over.
+    let box = Unmanaged.passRetained(Start(self, shard)).toOpaque()
+    let failed = pthread_create(
+      &thread, nil,
+      { raw in
+        let start = Unmanaged<Start>.fromOpaque(raw!).takeRetainedValue()
+        start.pool.serve(start.shard)
+        return nil
+      }, box)
+    precondition(failed == 0, "a shard's thread could not be started: errno \(failed)")
+    threads.append(thread)
+  }
+
+  private func serve(_ shard: Int) {
+    while true {
+      starts[shard].wait()
+      if isStopped { return }
+      work?(shard)
+      done.signal()
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import Events
+import Learners
+import Ports
+
+/// A topic the worker reads.
+public struct InputTopic: Sendable, Equatable {
+  public var name: String
+  /// Index in the mapping's list of inputs.
+  public var input: Int
+  /// Read to its end before the first turn, outside the alignment (catalog, source).
+  public var isReference: Bool
+  public init(name: String, input: Int, isReference: Bool) {
+    self.name = name
+    self.input = input
+    self.isReference = isReference
+  }
+}
+
+/// Everything the loop is told. Times in milliseconds unless the name says otherwise.
+public struct WorkerOptions: Sendable {
+  public var group = "thalweg"
+  public var inputs: [InputTopic] = []
+  public var startAt = StartAt.earliest
+  /// Ends by itself once everything that was there at the start is folded, published and saved.
+  public var untilCaughtUp = false
+  public var alignMaxWaitMs = 1000
+  public var alignMaxBytes = 512 << 20
+  /// Entries a turn holds at most.
+  public var turnLimit = 16384
+  public var pollLimit = 8192
+  public var checkpointIntervalMs = 1000
+  public var planKeepMs: Int64 = 7 * 86_400_000
+  public var shards = 1
+  public var dedupWindowMs: Int64 = 86_400_000
+  public var dedupMaxBytes = 64 << 20
+  public var publishMaxDelayMs = 100
+  /// Minute of the UTC day at which the trust sweep runs; nil = never.
+  public var sweepMinute: Int? = 240
+  public var deadLetterTopic = "dlq.events"
+  public var alertsTopic = "alerts.drift"
+  /// Go on in a new epoch where a planned range reads differently.
+  public var acceptGap = false
+  /// Settings of the folds, hashed: a plan made under others does not replay to the same bytes.
+  public var fingerprint: UInt64 = 0
+  public var learn = LearnOptions()
+  public var sha256: @Sendable (UnsafeRawBufferPointer) -> [UInt8] = { _ in [] }
+  /// Viewers and titles to size the tables for.
+  public var expectedViewers = 1024
+  public var expectedTitles = 1024
+
+  public init() {}
+}
+
+/// Why the worker stopped by itself.
+public enum WorkerFault: Error, CustomStringConvertible, Sendable {
+  /// A planned range does not read as it did.
+  case gap(TopicPartition, from: Int64, to: Int64, detail: String)
+  case state(StateFault)
+  case port(PortError)
+  case refused(String)
+
+  public var description: String {
+    switch self {
+    case .gap(let partition, let from, let to, let detail):
+      "\(partition.topic)[\(partition.partition)] offsets \(from)..<\(to) were planned but \(detail); restore the log, or start with --accept-gap to go on in a new epoch without them"
+    case .state(.empty): "there is no state"
+    case .state(.corrupt(let text)): "the state is damaged: \(text)"
+    case .state(.format(let text)): text
+    case .state(.io(let text)): "the state could not be read or written: \(text)"
+    case .port(let error): error.message
+    case .refused(let text): text
+    }
+  }
+}
