@@ -31,6 +31,9 @@ let package = Package(
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CSys"),
     .target(name: "CKernels", cSettings: exact),
+    .target(
+      name: "CDemoData", exclude: ["kuairand.csv.gz", "ATTRIBUTION.md"],
+      cSettings: [.unsafeFlags(["-std=gnu2x", "-Wno-c23-extensions"])]),
 
     // Values: plain, no I/O.
     library("Kernels", ["CKernels"]),
@@ -59,7 +62,7 @@ let package = Package(
       "App",
       [
         "Options", "Telemetry", "JSON", "Kernels", "Events", "Learners", "Bandits", "Ports", "Pipeline",
-        "KafkaPort", "RedisPort", "SQLitePort", "MemoryPort", "Net", "CZlib", "CSys",
+        "KafkaPort", "RedisPort", "SQLitePort", "MemoryPort", "Net", "CZlib", "CTLS", "CSys", "CDemoData",
       ]),
     .executableTarget(
       name: "thalweg", dependencies: ["App"], swiftSettings: house,

@@ -21,8 +21,14 @@ final class Intake: RecordSink {
 
   var inputs: [Input] = []
   let pool = ChunkPool()
-  /// Reference rows read and not yet in effect, with where their partitions stand behind them.
-  var reference: [ReferenceRow] = []
+  /// A reference row read and not yet in effect; rows of files stand at no source.
+  struct WaitingRow {
+    var row: ReferenceRow
+    var source: UInt16 = .max
+    var offset: Int64 = -1
+  }
+  var reference: [WaitingRow] = []
+  /// Where reference partitions stand behind the waiting rows.
   var referenceNext: [UInt16: Int64] = [:]
   /// Dead letters of reference topics; they leave with the next turn.
   var referenceDeadLetters: [(source: UInt16, offset: Int64, letter: DeadLetter)] = []
@@ -63,9 +69,8 @@ final class Intake: RecordSink {
       }
       if count == 0 { hold(record, .nothing, []) }
     case .reference(let row):
-      reference.append(row)
-      referenceNext[record.source] = record.offset + 1
-      inputs[source].queue.nextOffset = record.offset + 1
+      reference.append(WaitingRow(row: row, source: record.source, offset: record.offset))
+      advanceReference(record)
     case .skipped(let why):
       skipped[why, default: 0] += 1
       if inputs[source].topic.isReference { advanceReference(record) } else { hold(record, .nothing, []) }
@@ -78,6 +83,13 @@ final class Intake: RecordSink {
         hold(record, .deadLetter, letter.encoded)
       }
     }
+  }
+
+  /// A plan carried the rows up to here: what the topic brings of them is not news.
+  func supersedeReference(source: UInt16, upTo next: Int64) {
+    reference.removeAll { $0.source == source && $0.offset < next }
+    if let waiting = referenceNext[source], waiting <= next { referenceNext[source] = nil }
+    inputs[Int(source)].queue.nextOffset = max(inputs[Int(source)].queue.nextOffset, next)
   }
 
   private func advanceReference(_ record: borrowing Record) {

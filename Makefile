@@ -1,0 +1,33 @@
+# Two commands do everything on a fresh Debian 12 machine with Swift 6.3, git and make:
+#   make demo            the whole system embedded in one process, with a live picture
+#   make test            every test
+# ARGS go to the program: make demo ARGS="--for 30s --output json"
+
+PACKAGES := librdkafka-dev libhiredis-dev libsqlite3-dev libyaml-dev libssl-dev zlib1g-dev libxxhash-dev \
+            libjemalloc-dev redis-server kafkacat
+MISSING = $(shell for p in $(PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done)
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+PROGRAM := .build/release/thalweg
+
+.PHONY: demo test deps build lint clean
+
+demo: build
+	@$(PROGRAM) demo $(ARGS)
+
+test: deps
+	swift test $(ARGS)
+
+build: deps
+	@swift build -c release --product thalweg
+
+deps:
+	@if [ -n "$(MISSING)" ]; then \
+	  echo "installing $(MISSING)"; \
+	  $(SUDO) apt-get update -q && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(MISSING); \
+	fi
+
+lint:
+	swift format lint --strict --recursive --parallel Sources Tests Package.swift
+
+clean:
+	rm -rf .build

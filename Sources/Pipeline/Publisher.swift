@@ -1,0 +1,113 @@
+import Ports
+import Telemetry
+
+/// Brings changed rows to the feature store: newest wins, one batch under way at a time.
+///
+/// Writes at once while little has changed and coalesces under load: after a flush that took c of the road's time
+/// the next begins 20 c later, at most `maxDelayMs`. What waits is a bit a key, never an event.
+public final class Publisher {
+  /// Rows encoded into one batch; keeps a single step short.
+  static let rowsPerBatch = 4096
+
+  private let store: any FeatureStore
+  private let clock: any WorkerClock
+  private let maxDelayNs: Int64
+  private var sink = StoreFeatureSink(batch: FeatureBatch(version: .zero))
+  private var hasBatch = false
+  private var nextFlushNs: Int64 = 0
+  private var flushCostNs: Int64 = 0
+  private var isFlushing = false
+  private var completeTurn: UInt64 = 0
+  private var pendingAlerts: [[UInt8]] = []
+  private var lastConfirmed: Version?
+  public private(set) var keysWritten: UInt64 = 0
+  public private(set) var batchesConfirmed: UInt64 = 0
+  public private(set) var errors: UInt64 = 0
+  public private(set) var lastConfirmedNs: Int64 = 0
+  /// The store does not answer; batches wait as changed keys.
+  public private(set) var isBroken = false
+
+  init(store: any FeatureStore, clock: any WorkerClock, maxDelayMs: Int) {
+    self.store = store
+    self.clock = clock
+    maxDelayNs = Int64(maxDelayMs) * 1_000_000
+  }
+
+  var isIdle: Bool { !hasBatch && store.inFlight == 0 && pendingAlerts.isEmpty }
+
+  func noteUnreachable() { isBroken = true }
+
+  func opened(mark: StoreMark?, knownTurn: UInt64, lineage: UInt32) { completeTurn = knownTurn }
+
+  /// Turn up to which every change is confirmed.
+  func publishedTurn(now: UInt64, hasUnpublished: Bool) -> UInt64 {
+    if isIdle, !hasUnpublished { completeTurn = now }
+    return completeTurn
+  }
+
+  /// An alert for the store's stream.
+  func note(alert: [UInt8]) { pendingAlerts.append(alert) }
+
+  /// Sends, receives, and encodes the next batch where one is due. Never waits.
+  func pump(road: Road, version: Version, force: Bool) throws(WorkerFault) {
+    let progress = store.pump()
+    if let error = progress.error {
+      errors += 1
+      if !isBroken {
+        Log.shared.warning(
+          "the feature store failed; keys wait for its return", mend: "look at the store; the worker goes on by itself",
+          ["cause": .text(error.message)])
+      }
+      isBroken = true
+      if !error.isRetriable { throw WorkerFault.port(error) }
+    }
+    if progress.lost {
+      hasBatch = false
+      road.republishInFlight()
+    }
+    if let mark = progress.mark {
+      isBroken = false
+      if let confirmed = lastConfirmed, mark.version < confirmed {
+        Log.shared.warning(
+          "the feature store lost what it had; every key is published again", mend: "nothing",
+          ["store": .text(mark.version.text), "known": .text(confirmed.text)])
+        road.markAllUnpublished()
+      }
+    }
+    if progress.confirmed > 0 {
+      isBroken = false
+      batchesConfirmed += UInt64(progress.confirmed)
+      lastConfirmed = sink.batch.version
+      lastConfirmedNs = clock.monotonicNs
+      road.confirmInFlight()
+    }
+    try flush(road: road, version: version, force: force)
+  }
+
+  private func flush(road: Road, version: Version, force: Bool) throws(WorkerFault) {
+    if hasBatch {
+      guard store.submit(sink.batch) else { return }
+      hasBatch = false
+    }
+    guard store.inFlight == 0, road.hasUnpublished || !pendingAlerts.isEmpty else { return }
+    let start = clock.monotonicNs
+    guard force || isFlushing || start >= nextFlushNs else { return }
+    isFlushing = true
+    sink.batch.removeAll(version: version)
+    let isDrained = road.publish(into: &sink, limit: Self.rowsPerBatch)
+    for alert in pendingAlerts {
+      sink.batch.begin(.append, key: "alerts".utf8)
+      alert.withUnsafeBytes { sink.batch.field("event".utf8, $0) }
+    }
+    pendingAlerts.removeAll()
+    keysWritten += UInt64(sink.batch.count)
+    hasBatch = sink.batch.count > 0
+    if hasBatch, store.submit(sink.batch) { hasBatch = false }
+    flushCostNs += clock.monotonicNs - start
+    if isDrained {
+      isFlushing = false
+      nextFlushNs = clock.monotonicNs + min(maxDelayNs, flushCostNs * 20)
+      flushCostNs = 0
+    }
+  }
+}

@@ -1,0 +1,201 @@
+import Events
+import Kernels
+import Learners
+import Ports
+import Telemetry
+
+/// Beginning: the state's position, the plans behind it, the log from there on.
+extension Worker {
+  /// Loads the state, asks the store how far it has come, and begins to read.
+  ///
+  /// - Parameter catalog: rows of catalog files, taken as if they stood first in the catalog topic.
+  public func start(catalog: [ReferenceRow] = []) throws(WorkerFault) {
+    let hasState = try loadState()
+    try openStore(hasState: hasState)
+    try loadPlans(hasState: hasState)
+    try openLog(isNew: !hasState)
+    intake.reference.append(contentsOf: road.changed(catalog).map { Intake.WaitingRow(row: $0) })
+    referenceIsComplete = manifest.hasReference
+    lastCheckpointNs = clock.monotonicNs
+    Log.shared.info(
+      "started",
+      [
+        "lineage": .integer(Int(manifest.lineage)), "epoch": .integer(Int(manifest.epoch)),
+        "turn": .integer(Int(manifest.turn)), "replaying": .integer(pending.count),
+        "partitions": .integer(intake.inputs.count),
+      ])
+  }
+
+  private func loadState() throws(WorkerFault) -> Bool {
+    do {
+      let bytes = try state.load { table, slot, row in road.load(table, slot, row) }
+      manifest = try Manifest(decoding: bytes)
+    } catch {
+      switch error {
+      case .empty: return false
+      case .corrupt(let text):
+        Log.shared.error(
+          "the state was damaged and set aside; it is rebuilt from the log",
+          mend: "nothing, if the log reaches back far enough; else restore a state backup", ["cause": .text(text)])
+        road.reset()
+        manifest = Manifest()
+        return false
+      case .format, .io: throw WorkerFault.state(error)
+      }
+    }
+    road.finishLoading(manifest)
+    status.stateBytes = road.loadedBytes
+    if manifest.group != options.group, !manifest.group.isEmpty {
+      throw WorkerFault.refused(
+        "this state belongs to group \(manifest.group), not \(options.group); give this group a state_dir of its own")
+    }
+    return true
+  }
+
+  private func openStore(hasState: Bool) throws(WorkerFault) {
+    let mark: StoreMark?
+    do { mark = try store.open(group: options.group) } catch {
+      guard hasState, error.isRetriable else { throw WorkerFault.port(error) }
+      Log.shared.warning(
+        "the feature store is not reachable; folding goes on and publishing follows",
+        mend: "start it, or check redis.url", ["cause": .text(error.message)])
+      publisher.noteUnreachable()
+      return
+    }
+    if !hasState {
+      manifest.group = options.group
+      manifest.lineage = (mark?.version.lineage ?? 0) + 1
+      manifest.epoch = 1
+      if let mark {
+        Log.shared.info("there is no state; a new lineage begins", ["after": .text(mark.version.text)])
+      }
+      return
+    }
+    publisher.opened(mark: mark, knownTurn: manifest.publishedTurn, lineage: manifest.lineage)
+    if let mark { storeMark = mark.version }
+  }
+
+  private func loadPlans(hasState: Bool) throws(WorkerFault) {
+    let rows: [(turn: UInt64, plan: [UInt8])]
+    do { rows = try plans.plans(after: manifest.turn) } catch { throw WorkerFault.state(error) }
+    guard hasState else {
+      // Plans without their state cannot be continued: a new lineage folds the log anew.
+      if let last = rows.last { do { try plans.prune(upTo: last.turn) } catch { throw WorkerFault.state(error) } }
+      return
+    }
+    for row in rows {
+      guard let plan = TurnPlan(decoding: row.plan), plan.lineage == manifest.lineage else { continue }
+      pending.append(plan)
+    }
+    if let first = pending.first, first.fingerprint != options.fingerprint {
+      throw WorkerFault.refused(
+        "settings of the folds changed while \(pending.count) planned turns are not in the state; start once with the former settings, or rebuild: thalweg state rebuild")
+    }
+    let last = Version(
+      lineage: manifest.lineage, epoch: pending.last?.epoch ?? manifest.epoch, turn: pending.last?.turn ?? manifest.turn)
+    if let mark = storeMark, mark > last {
+      Log.shared.warning(
+        "the feature store is ahead of this state: an older one was put back; a new lineage begins",
+        mend: "nothing; features are published again",
+        ["store": .text(mark.text), "state": .text(last.text)])
+      manifest.lineage = mark.lineage + 1
+      manifest.epoch = 1
+      pending.removeAll()
+      road.markAllUnpublished()
+      manifest.fingerprint = options.fingerprint
+      return
+    }
+    if pending.isEmpty { beginEpoch() }
+  }
+
+  /// New turns after a start carry a new epoch, so that a turn issued again is never taken for an old one.
+  func beginEpoch() {
+    manifest.epoch += 1
+    manifest.fingerprint = options.fingerprint
+  }
+
+  private func openLog(isNew: Bool) throws(WorkerFault) {
+    do {
+      let found = try source.partitions(of: options.inputs.map(\.name))
+      var places = Dictionary(uniqueKeysWithValues: manifest.sources.enumerated().map { ($1.partition, $0) })
+      for partition in found where places[partition] == nil {
+        let topic = options.inputs.first { $0.name == partition.topic }!
+        places[partition] = manifest.sources.count
+        let next = try startOffset(partition, isReference: topic.isReference, isNew: isNew)
+        manifest.sources.append(Manifest.SourceState(partition: partition, next: next, maximum: .min))
+      }
+      var started: [(partition: TopicPartition, source: UInt16, input: Int, offset: Int64)] = []
+      for (i, known) in manifest.sources.enumerated() {
+        let topic = options.inputs.first { $0.name == known.partition.topic }
+        let exists = found.contains(known.partition)
+        var target = known.next
+        if exists {
+          let marks = try source.watermarks(known.partition, timeoutMs: 10_000)
+          if known.next > marks.high {
+            throw WorkerFault.refused(
+              "\(known.partition.topic)[\(known.partition.partition)] ends at \(marks.high) but the state has read up to \(known.next): the topic was made again or lost its tail; rebuild the state (thalweg state rebuild) or take another group")
+          }
+          if known.next < marks.low, !(topic?.isReference ?? false) {
+            guard options.acceptGap else {
+              throw WorkerFault.gap(
+                known.partition, from: known.next, to: marks.low, detail: "retention has passed them")
+            }
+            Log.shared.warning(
+              "records are lost to retention and skipped, as --accept-gap says", mend: "lengthen the topic's retention",
+              ["topic": .text(known.partition.topic), "partition": .integer(Int(known.partition.partition)),
+                "from": .integer(Int(known.next)), "to": .integer(Int(marks.low))])
+            manifest.sources[i].next = marks.low
+            pending.removeAll()
+          }
+          target = marks.high
+        }
+        intake.inputs.append(
+          Intake.Input(
+            partition: known.partition,
+            topic: topic ?? InputTopic(name: known.partition.topic, input: -1, isReference: false),
+            queue: PartitionQueue(nextOffset: manifest.sources[i].next, maximum: known.maximum, pool: intake.pool),
+            target: target))
+        if exists, let topic {
+          started.append((known.partition, UInt16(i), topic.input, manifest.sources[i].next))
+        }
+      }
+      rank = intake.inputs.indices.sorted { intake.inputs[$0].partition < intake.inputs[$1].partition }
+      try source.start(started)
+    } catch let error as PortError {
+      throw WorkerFault.port(error)
+    } catch let fault as WorkerFault {
+      throw fault
+    } catch {
+      throw WorkerFault.refused("\(error)")
+    }
+  }
+
+  private func startOffset(_ partition: TopicPartition, isReference: Bool, isNew: Bool) throws(PortError) -> Int64 {
+    let marks = try source.watermarks(partition, timeoutMs: 10_000)
+    if isReference || !isNew { return marks.low }  // partitions added later are read from their beginning
+    switch options.startAt {
+    case .earliest: return marks.low
+    case .latest: return marks.high
+    case .timestamp(let time): return try source.offset(partition, at: time) ?? marks.high
+    }
+  }
+
+  /// True once the reference topics were read to the end they had at this start; saved before turn 1.
+  func completesReference() -> Bool {
+    let open = intake.inputs.indices.contains {
+      intake.inputs[$0].topic.isReference && !hasReached($0, intake.inputs[$0].target)
+    }
+    guard !open else { return false }
+    road.apply(intake.reference.map(\.row), turn: manifest.turn)
+    intake.reference.removeAll()
+    for (source, next) in intake.referenceNext { manifest.sources[Int(source)].next = next }
+    intake.referenceNext.removeAll()
+    manifest.hasReference = true
+    manifest.fingerprint = options.fingerprint
+    referenceIsComplete = true
+    changedSinceCheckpoint = true
+    lastCheckpointNs = .min / 2  // at once
+    mustCheckpointFirst = true
+    return false
+  }
+}

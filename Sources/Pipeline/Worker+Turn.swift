@@ -1,0 +1,208 @@
+import Events
+import Learners
+import Ports
+import Telemetry
+
+/// Planning a turn, folding it, and letting its effects out: in this order.
+extension Worker {
+  /// How far partitions may fold now.
+  func currentBound() -> FoldBound {
+    let now = clock.monotonicNs
+    return alignment.bound(
+      rank.lazy.map { i -> PartitionState in
+        let input = self.intake.inputs[i]
+        guard !input.topic.isReference else {
+          return PartitionState(lastTime: .max, hasCaughtUp: true, isBehind: false, behindNs: 0)
+        }
+        return PartitionState(
+          lastTime: input.queue.lastTime, hasCaughtUp: self.hasReached(i, input.target),
+          isBehind: input.behindSince > 0, behindNs: input.behindSince > 0 ? now - input.behindSince : 0)
+      })
+  }
+
+  /// Everything before this offset has been read, or does not exist.
+  func hasReached(_ i: Int, _ offset: Int64) -> Bool {
+    let input = intake.inputs[i]
+    if input.queue.nextOffset >= offset { return true }
+    guard let end = source.endReached(UInt16(i)) else { return false }
+    return end >= offset
+  }
+
+  private func noteWhoIsBehind() {
+    let now = clock.monotonicNs
+    for i in intake.inputs.indices {
+      let high = source.highWatermark(UInt16(i)) ?? 0
+      let isBehind = !intake.inputs[i].isPaused && !hasReached(i, high)
+      if !isBehind {
+        intake.inputs[i].behindSince = 0
+      } else if intake.inputs[i].behindSince == 0 {
+        intake.inputs[i].behindSince = max(1, now)
+      }
+    }
+  }
+
+  /// Folds what may be folded. Small turns at once while the log is quiet, larger ones under load.
+  func planAndFold(polled: Int) throws(WorkerFault) {
+    noteWhoIsBehind()
+    if !hasCaughtUp {
+      hasCaughtUp = intake.inputs.indices.allSatisfy { hasReached($0, intake.inputs[$0].target) }
+    }
+    let bound = currentBound()
+    var takes = self.takes(upTo: bound)
+    let eligible = takes.reduce(0, +)
+    if eligible > 0, eligible < options.turnLimit / 4, polled == options.pollLimit, hasCaughtUp == false { return }
+    if eligible > options.turnLimit { takes = limited(takes, eligible: eligible) }
+    var plan = TurnPlan()
+    plan.idleFrontier = idleFrontier(hasRecords: eligible > 0)
+    for waiting in intake.reference { ReferenceRows.append(waiting.row, to: &plan.reference) }
+    guard eligible > 0 || plan.idleFrontier != .min || !intake.reference.isEmpty || !intake.referenceDeadLetters.isEmpty
+    else { return }
+    plan.turn = manifest.turn + 1
+    plan.lineage = manifest.lineage
+    plan.epoch = manifest.epoch
+    plan.wallMs = clock.wallMs
+    plan.fingerprint = options.fingerprint
+    for (place, i) in rank.enumerated() {
+      if takes[place] > 0 { plan.ranges.append(range(i, takes[place])) }
+    }
+    for (source, next) in intake.referenceNext.sorted(by: { $0.key < $1.key }) {
+      plan.ranges.append(
+        TurnPlan.Range(source: source, from: manifest.sources[Int(source)].next, to: next, count: 0, checksum: 0))
+    }
+    do { try plans.append(turn: plan.turn, plan.encoded) } catch {
+      // Without a plan no turn: intake goes on up to its byte limit, and the next step tries again.
+      if pauseReason == nil {
+        Log.shared.error(
+          "a turn could not be planned", mend: "free disk space under state_dir; the worker goes on by itself",
+          ["cause": .text("\(error)")])
+      }
+      pauseReason = "plans cannot be written: \(error)"
+      return
+    }
+    pauseReason = nil
+    status.plansWritten += 1
+    let letters = intake.referenceDeadLetters
+    intake.referenceDeadLetters.removeAll()
+    intake.reference.removeAll()
+    intake.referenceNext.removeAll()
+    try fold(plan, takes: takes, referenceLetters: letters)
+  }
+
+  /// Waiting entries that lie before the bound, by rank.
+  private func takes(upTo bound: FoldBound) -> [Int] {
+    rank.enumerated().map { place, i in
+      let queue = intake.inputs[i].queue
+      guard !queue.isEmpty else { return 0 }
+      if bound == .unlimited { return queue.count }
+      return whole(queue, queue.count(upTo: bound.time, orEqual: place <= bound.source))
+    }
+  }
+
+  /// Never splits the events of one record.
+  private func whole(_ queue: PartitionQueue, _ n: Int) -> Int {
+    var n = n
+    while n > 0, n < queue.count, !queue.entry(n).pointee.isFirst { n += 1 }
+    return n
+  }
+
+  /// The first `turnLimit` of them in the order, by cutting at a moment.
+  private func limited(_ takes: [Int], eligible: Int) -> [Int] {
+    var low = Int64.max
+    var high = Int64.min
+    for (place, i) in rank.enumerated() where takes[place] > 0 {
+      let queue = intake.inputs[i].queue
+      low = min(low, queue.firstTime)
+      high = max(high, queue.entry(takes[place] - 1).pointee.event.mergeTime)
+    }
+    func counts(_ time: Int64) -> [Int] {
+      rank.enumerated().map { place, i in
+        takes[place] == 0
+          ? 0 : min(takes[place], whole(intake.inputs[i].queue, intake.inputs[i].queue.count(upTo: time, orEqual: true)))
+      }
+    }
+    // The latest moment up to which at most turnLimit lie, at least the first one.
+    var from = low
+    var to = high
+    while from < to {
+      let middle = from + (to - from + 1) / 2
+      if counts(middle).reduce(0, +) <= options.turnLimit { from = middle } else { to = middle - 1 }
+    }
+    return counts(from)
+  }
+
+  private func range(_ i: Int, _ n: Int) -> TurnPlan.Range {
+    let queue = intake.inputs[i].queue
+    var count: UInt32 = 0
+    var checksum: UInt64 = 0
+    for k in 0..<n {
+      let entry = queue.entry(k)
+      if entry.pointee.isFirst { count += 1 }
+      checksum &+= entry.pointee.hash
+    }
+    return TurnPlan.Range(
+      source: UInt16(i), from: manifest.sources[i].next, to: queue.entry(n - 1).pointee.event.offset + 1,
+      count: count, checksum: checksum)
+  }
+
+  /// Where all topics are idle, time goes on at the wall's pace from the last merge time, so that timers run.
+  private func idleFrontier(hasRecords: Bool) -> Int64 {
+    guard !hasRecords, hasCaughtUp, !options.untilCaughtUp, manifest.lastMergeTime != .min,
+      let due = road.nextTimer, intake.inputs.allSatisfy({ $0.queue.isEmpty || $0.topic.isReference })
+    else { return .min }
+    let frontier = manifest.lastMergeTime + max(0, clock.wallMs - manifest.lastMergeWall)
+    return frontier >= due ? frontier : .min
+  }
+
+  /// Folds a planned turn and lets its effects out.
+  func fold(
+    _ plan: TurnPlan, takes: [Int], referenceLetters: [(source: UInt16, offset: Int64, letter: DeadLetter)]
+  ) throws(WorkerFault) {
+    manifest.turn = plan.turn
+    merge.merge(rank.map { intake.inputs[$0].queue }, take: takes, into: &order)
+    if !plan.reference.isEmpty { road.apply(ReferenceRows.read(plan.reference), turn: plan.turn) }
+    let outcome = road.fold(order, idleFrontier: plan.idleFrontier, turn: plan.turn)
+    for (source, offset, letter) in referenceLetters { try send(letter, source: source, offset: offset) }
+    for entry in outcome.deadLetters {
+      let chunk = Chunk.holding(entry)
+      let event = entry.pointee.event
+      if let letter = DeadLetter(decoding: UnsafeRawBufferPointer(chunk.payload(of: event).bytes)) {
+        try send(letter, source: event.source, offset: event.offset)
+      }
+    }
+    for alert in outcome.alerts { try send(alert) }
+    for (place, i) in rank.enumerated() where takes[place] > 0 {
+      manifest.sources[i].maximum = intake.inputs[i].queue.entry(takes[place] - 1).pointee.event.mergeTime
+      intake.inputs[i].queue.drop(takes[place])
+    }
+    for range in plan.ranges { manifest.sources[Int(range.source)].next = range.to }
+    if outcome.lastMergeTime > manifest.lastMergeTime {
+      manifest.lastMergeTime = outcome.lastMergeTime
+      manifest.lastMergeWall = plan.wallMs
+    }
+    manifest.eventsFolded += UInt64(outcome.events)
+    changedSinceCheckpoint = true
+  }
+
+  private func send(_ letter: DeadLetter, source: UInt16, offset: Int64) throws(WorkerFault) {
+    let from = intake.inputs[Int(source)].partition
+    status.deadLetters[letter.reason.rawValue, default: 0] += 1
+    status.latestDeadLetter[letter.reason.rawValue] = "\(from.topic)[\(from.partition)]@\(offset): \(letter.message)"
+    try send(letter.record(topic: options.deadLetterTopic, from: from, offset: offset, group: options.group))
+  }
+
+  private func send(_ alert: DriftAlert) throws(WorkerFault) {
+    if alert.state == .firing { status.alertsFired += 1 } else { status.alertsResolved += 1 }
+    status.alerts.append(alert)
+    if status.alerts.count > 200 { status.alerts.removeFirst(100) }
+    let event = AlertEvent(alert, group: options.group)
+    try send(OutRecord(topic: options.alertsTopic, key: Array(alert.id.utf8), value: event.json, headers: AlertEvent.headers))
+    publisher.note(alert: event.json)
+  }
+
+  private func send(_ record: OutRecord) throws(WorkerFault) {
+    do { try outlet.send(record) } catch {
+      status.kafkaErrors += 1
+      throw WorkerFault.port(error)
+    }
+  }
+}

@@ -1,0 +1,201 @@
+import Events
+import Kernels
+import Learners
+import Ports
+import Telemetry
+
+/// The loop: poll, align, plan, fold, publish, checkpoint. One thread calls it; time, log, stores and outlet are
+/// injected, so a test can stop it before and after each thing it does outside.
+///
+/// The order of effects is the promise (`docs/GUARANTEES.md`): a plan is durable before anything of its turn is
+/// visible; rows and position are saved in one transaction; the group's offsets follow.
+public final class Worker {
+  let options: WorkerOptions
+  let source: any EventSource
+  let store: any FeatureStore
+  let outlet: any RecordOutlet
+  let state: any StateStore
+  let plans: any PlanLog
+  let clock: any WorkerClock
+  let intake: Intake
+  public let road: Road
+  let alignment: Alignment
+  var merge = TurnMerge()
+  var order: [UnsafeMutablePointer<Entry>] = []
+  /// Indices of inputs in the order (topic, partition).
+  var rank: [Int] = []
+
+  /// What the next checkpoint will say; positions are those of the last folded turn.
+  var manifest = Manifest()
+  /// Planned by an earlier start and not in the state yet.
+  var pending: [TurnPlan] = []
+  var isReplaying: Bool { !pending.isEmpty }
+  /// Rows that wait to take effect at the next turn's start.
+  var referenceIsComplete = false
+  public internal(set) var hasCaughtUp = false
+  var saver: SaverThread
+  let publisher: Publisher
+  public internal(set) var status = WorkerCounters()
+  var lastCheckpointNs: Int64 = 0
+  var checkpointCostNs: Int64 = 0
+  var changedSinceCheckpoint = false
+  var committedTurn: UInt64 = 0
+  var mustCheckpointFirst = false
+  var savingOffsets: [(source: UInt16, next: Int64)] = []
+  var spareSnapshot = Snapshot()
+  var planTimes: [(turn: UInt64, wallMs: Int64)] = []
+  /// The newest version the feature store had when it was opened.
+  var storeMark: Version?
+  /// Why the last checkpoint failed; nil = it did not.
+  public internal(set) var checkpointFault: String?
+  /// Why no new turn is planned at the moment; nil = all is well.
+  public internal(set) var pauseReason: String?
+
+  public init(
+    options: WorkerOptions, decoder: consuming Decoder, ids: Identities, source: any EventSource,
+    store: any FeatureStore, outlet: any RecordOutlet, state: any StateStore, plans: any PlanLog,
+    clock: any WorkerClock, onOneThread: Bool = false
+  ) {
+    self.options = options
+    self.source = source
+    self.store = store
+    self.outlet = outlet
+    self.state = state
+    self.plans = plans
+    self.clock = clock
+    intake = Intake(decoder: decoder, sha256: options.sha256)
+    road = Road(options: options, ids: ids, onOneThread: onOneThread)
+    alignment = Alignment(maxWaitNs: Int64(options.alignMaxWaitMs) * 1_000_000)
+    saver = SaverThread(store: state, clock: clock, inline: onOneThread)
+    publisher = Publisher(store: store, clock: clock, maxDelayMs: options.publishMaxDelayMs)
+  }
+
+  var version: Version { Version(lineage: manifest.lineage, epoch: manifest.epoch, turn: manifest.turn) }
+
+  /// One round of the loop. Returns false once a run that ends by itself is done.
+  public func step(waitMs: Int) throws(WorkerFault) -> Bool {
+    let isIdle = publisher.isIdle && !saver.isBusy
+    let polled = try poll(timeoutMs: isIdle ? waitMs : min(waitMs, 1))
+    try collectCheckpoint(waiting: false)
+    if referenceIsComplete || completesReference(), !mustCheckpointFirst {
+      if isReplaying { try replayPlanned() } else { try planAndFold(polled: polled) }
+    }
+    try publisher.pump(road: road, version: version, force: false)
+    holdBackWhereFull()
+    if try checkpointIfDue() { changedSinceCheckpoint = false }
+    noteLag()
+    guard options.untilCaughtUp, hasCaughtUp, !isReplaying else { return true }
+    return try !isDone()
+  }
+
+  func poll(timeoutMs: Int) throws(WorkerFault) -> Int {
+    do {
+      return try source.poll(timeoutMs: timeoutMs, limit: options.pollLimit, into: intake)
+    } catch {
+      guard !error.isRetriable else {
+        status.kafkaErrors += 1
+        status.lastError = error.message
+        return 0
+      }
+      throw WorkerFault.port(error)
+    }
+  }
+
+  private func isDone() throws(WorkerFault) -> Bool {
+    guard intake.inputs.allSatisfy({ $0.queue.isEmpty }) else { return false }
+    try publisher.pump(road: road, version: version, force: true)
+    return publisher.isIdle && !road.hasUnpublished
+  }
+
+  /// Drains, saves and lets go: everything folded is published and in the state when this returns true.
+  ///
+  /// - Parameter deadlineMs: wall time it may take; what is not published by then is published after the next
+  ///   start, nothing is lost.
+  public func stop(deadlineMs: Int64) throws(WorkerFault) -> Bool {
+    let end = clock.monotonicNs + deadlineMs * 1_000_000
+    while road.hasUnpublished || !publisher.isIdle, clock.monotonicNs < end {
+      try publisher.pump(road: road, version: version, force: true)
+      if publisher.isBroken { break }
+    }
+    try collectCheckpoint(waiting: true)
+    let isSaved = try checkpoint(isClean: pending.isEmpty)
+    try collectCheckpoint(waiting: true)
+    close()
+    return isSaved
+  }
+
+  /// Lets go of everything without saving.
+  public func close() {
+    saver.stop()
+    road.stop()
+    source.close()
+    outlet.close()
+    store.close()
+    plans.close()
+    state.close()
+  }
+
+  /// Partitions that are far ahead wait above the byte limit; the one that holds the others never does.
+  private func holdBackWhereFull() {
+    let held = intake.heldBytes
+    status.heldBytes = held
+    if held > options.alignMaxBytes {
+      let bound = currentBound()
+      var pause: [UInt16] = []
+      for i in intake.inputs.indices where !intake.inputs[i].isPaused && !intake.inputs[i].topic.isReference {
+        if intake.inputs[i].queue.lastTime > bound.time, intake.inputs[i].queue.count > 0 {
+          intake.inputs[i].isPaused = true
+          pause.append(UInt16(i))
+        }
+      }
+      if !pause.isEmpty { source.pause(pause) }
+    } else if held < options.alignMaxBytes / 2 {
+      let paused = intake.inputs.indices.filter { intake.inputs[$0].isPaused }
+      guard !paused.isEmpty else { return }
+      for i in paused { intake.inputs[i].isPaused = false }
+      source.resume(paused.map { UInt16($0) })
+    }
+  }
+
+  private func noteLag() {
+    status.eventsFolded = manifest.eventsFolded
+    status.turn = manifest.turn
+    status.epoch = manifest.epoch
+    status.lineage = manifest.lineage
+  }
+
+  /// Records between each partition's end and what is folded, by input, with the time of the last folded event.
+  public func lag() -> [(partition: TopicPartition, records: Int64, lastTime: Int64)] {
+    intake.inputs.indices.map { i in
+      let high = source.highWatermark(UInt16(i)) ?? intake.inputs[i].target
+      return (
+        intake.inputs[i].partition, max(0, high - manifest.sources[i].next), manifest.sources[i].maximum
+      )
+    }
+  }
+}
+
+/// What the worker counts for people and metrics; plain numbers, read between steps.
+public struct WorkerCounters: Sendable {
+  public var eventsFolded: UInt64 = 0
+  public var turn: UInt64 = 0
+  public var epoch: UInt32 = 0
+  public var lineage: UInt32 = 0
+  public var plansWritten: UInt64 = 0
+  public var checkpoints: UInt64 = 0
+  public var checkpointFailures: UInt64 = 0
+  public var lastCheckpointBytes = 0
+  public var lastCheckpointNs: Int64 = 0
+  /// Size of the last whole state saved.
+  public var stateBytes = 0
+  public var lastCheckpointAtMs: Int64 = 0
+  public var deadLetters: [String: UInt64] = [:]
+  public var latestDeadLetter: [String: String] = [:]
+  public var alerts: [DriftAlert] = []
+  public var alertsFired: UInt64 = 0
+  public var alertsResolved: UInt64 = 0
+  public var kafkaErrors: UInt64 = 0
+  public var heldBytes = 0
+  public var lastError: String?
+  public init() {}
+}
