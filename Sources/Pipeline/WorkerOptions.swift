@@ -42,6 +42,7 @@ public struct WorkerOptions: Sendable {
   public var acceptGap = false
   /// Settings of the folds, hashed: a plan made under others does not replay to the same bytes.
   public var fingerprint: UInt64 = 0
+  public var publish = PublishForm()
   public var learn = LearnOptions()
   public var sha256: @Sendable (UnsafeRawBufferPointer) -> [UInt8] = { _ in [] }
   /// Viewers and titles to size the tables for.

@@ -1,0 +1,134 @@
+import Events
+import Kernels
+import Learners
+import Ports
+
+/// Rows to and from the state. Each carries the id of its slot, so a state explains itself.
+extension Road {
+  /// Rows of the table `metric`.
+  private static let metricRow: UInt32 = 0
+
+  /// Copies what changed since the last save and completes the manifest.
+  func save(into snapshot: inout Snapshot, manifest: inout Manifest) {
+    for shard in 0..<shards {
+      viewerFolds[shard].saving.drain { save(viewer: $0, into: &snapshot) }
+      titleFolds[shard].saving.drain { save(title: $0, into: &snapshot) }
+    }
+    // Ids that events named but nothing was folded into keep their slots: history and items refer to them.
+    while savedTitles < ids.titles.count {
+      save(title: UInt32(savedTitles), into: &snapshot)
+      savedTitles += 1
+    }
+    catalogSaving.drain { slot in
+      snapshot.append(.catalog, slot) { bytes in
+        bytes.putRun(ids.titles.bytes(slot))
+        catalog.encode(slot, into: &bytes)
+      }
+    }
+    if sourcesChanged {
+      snapshot.append(.source, 0) { catalog.encodeSources(into: &$0) }
+      sourcesChanged = false
+    }
+    metricFold.pointee.save { row, write in
+      if let write { snapshot.append(.metric, row, write) } else { snapshot.delete(.metric, row) }
+    }
+    dedup.drainChanged { row, bytes in snapshot.append(.ring, row) { $0 += bytes } }
+    manifest.dedupHead = dedup.head
+    manifest.dedupTail = dedup.tail
+    manifest.nextSweep = sweep.next
+    manifest.symbols = ids.symbols.words
+    manifest.tally = totals.counts
+  }
+
+  private func save(viewer slot: UInt32, into snapshot: inout Snapshot) {
+    guard viewers.isAlive(slot) else { return snapshot.delete(.viewer, slot) }
+    snapshot.append(.viewer, slot) { bytes in
+      bytes.putRun(ids.viewers.bytes(slot))
+      viewers.encode(slot, into: &bytes)
+    }
+  }
+
+  private func save(title slot: UInt32, into snapshot: inout Snapshot) {
+    snapshot.append(.title, slot) { bytes in
+      bytes.putRun(ids.titles.bytes(slot))
+      titles.encode(slot, into: &bytes)
+    }
+  }
+
+  /// A save that failed left its rows unsaved: they are marked again.
+  func saveFailed(_ snapshot: borrowing Snapshot) {
+    for row in snapshot.rows {
+      switch row.table {
+      case .viewer: viewerFolds[shard(ofViewer: row.slot)].saving.mark(row.slot)
+      case .title: titleFolds[shard(ofTitle: row.slot)].saving.mark(row.slot)
+      case .catalog: catalogSaving.mark(row.slot)
+      case .source: sourcesChanged = true
+      case .metric: metricFold.pointee.markUnsaved(row.slot)
+      case .ring: dedup.markUnsaved()
+      case .manifest, .model, .pending: break
+      }
+    }
+  }
+
+  func shard(ofViewer slot: UInt32) -> Int { shards == 1 ? 0 : Int(ids.viewers.hash(of: slot) % UInt64(shards)) }
+  func shard(ofTitle slot: UInt32) -> Int { shards == 1 ? 0 : Int(ids.titles.hash(of: slot) % UInt64(shards)) }
+
+  /// Takes one saved row back. Checksums were verified by the store; a row of another layout stops the start.
+  func load(_ table: StateTable, _ slot: UInt32, _ row: UnsafeRawBufferPointer) {
+    loadedBytes += row.count
+    var reader = ByteReader(row)
+    func id() -> UnsafeRawBufferPointer { reader.takeRun() }
+    func rest() -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: row[reader.at...]) }
+    do {
+      switch table {
+      case .viewer:
+        ids.viewers.restore(id(), at: slot)
+        viewers.reserve(Int(slot) + 1)
+        try viewers.decode(slot, rest())
+      case .title:
+        ids.titles.restore(id(), at: slot)
+        titles.reserve(Int(slot) + 1)
+        if !rest().isEmpty { try titles.decode(slot, rest()) }
+      case .catalog:
+        _ = id()
+        if !rest().isEmpty { try catalog.decode(slot, rest()) }
+      case .source: try catalog.decodeSources(row)
+      case .metric: try metricFold.pointee.load(slot, row)
+      case .ring: ringRows.append(Array(row))
+      case .manifest, .model, .pending: break
+      }
+    } catch {
+      preconditionFailure("row \(slot) of \(table) passed its checksum but does not decode: \(error)")
+    }
+  }
+
+  /// Joins what was loaded.
+  func finishLoading(_ manifest: Manifest) {
+    ids.symbols = Symbols(words: manifest.symbols)
+    savedTitles = ids.titles.count
+    catalog.finishLoading(titles: ids.titles.count)
+    titles.reserve(ids.titles.count)
+    dedup.restore(tail: manifest.dedupTail, head: manifest.dedupHead, rows: ringRows)
+    ringRows.removeAll()
+    sweep.next = manifest.nextSweep == .min ? .max : manifest.nextSweep
+    tally = Tally(counts: manifest.tally)
+    metricFold.pointee.finishLoading()
+    for shard in 0..<shards { viewerFolds[shard].finishLoading() }
+  }
+
+  /// The rows that would change the catalog as it stands.
+  func changed(_ rows: [ReferenceRow]) -> [ReferenceRow] { rows.filter { catalog.differs($0, ids: ids) } }
+
+  /// Rows of reference tables take effect; only between turns.
+  func apply(_ rows: [ReferenceRow], turn: UInt64) {
+    for row in rows {
+      if case .source = row { sourcesChanged = true }
+      for slot in catalog.apply(row, ids: ids) {
+        titles.reserve(Int(slot) + 1)
+        if case .title = row { catalogSaving.mark(slot) }
+        titleFolds[shard(ofTitle: slot)].catalogChanged(slot)
+      }
+    }
+    catalog.settle()
+  }
+}

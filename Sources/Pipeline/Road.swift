@@ -1,0 +1,288 @@
+import Events
+import Kernels
+import Learners
+import Ports
+
+/// The road of one event, stage under stage:
+///
+///     S  sequence   de-duplicate, count, dead-letter          (road's thread, in order)
+///     U  viewer     profile, session, decisions               (by viewer)
+///     C  content    trust, popularity, trend                  (by title)
+///     M  metric     windows, drift alerts                     (road's thread, in order)
+///
+/// Data runs one way: U leaves an ``Effect`` beside each event, C and M read only that. A stage that several shards
+/// fold touches only rows its shard owns, so one thread and sixteen leave the same bytes. Timers run at their place
+/// in the order, between the records before and after them.
+public final class Road {
+  public let ids: Identities
+  public let catalog: Catalog
+  public let viewers: ViewerTable
+  public let titles: TitleTable
+  let options: WorkerOptions
+  let shards: Int
+  let viewerFolds: UnsafeMutablePointer<ViewerFold>
+  let titleFolds: UnsafeMutablePointer<TitleFold>
+  let metricFold: UnsafeMutablePointer<MetricFold>
+  var dedup: DedupRing
+  var sweep: SweepTimer
+  private let pool: ShardPool
+  private var effects: [Effect] = []
+  /// Totals of the sequencer and, from ``Manifest``, of earlier starts.
+  var tally = Tally()
+  var shardTallies: [Tally]
+  /// Titles and rows of reference tables that changed since the last save.
+  var catalogSaving = DirtySet()
+  var sourcesChanged = false
+  var savedTitles = 0
+  var ringRows: [[UInt8]] = []
+  public internal(set) var loadedBytes = 0
+  /// Keys under way to the store: published again if the connection is lost.
+  var inFlightViewers: [UInt32] = []
+  var inFlightTitles: [UInt32] = []
+  /// Slots of viewers whose rows ended: their keys are deleted from the store.
+  var endedViewers: [UInt32] = []
+  var inFlightEnded: [UInt32] = []
+  /// What the latest sweep found to have moved.
+  public internal(set) var latestSweep: [UInt32] = []
+  let views: FeatureViews
+  var rankings: Rankings
+
+  struct Outcome {
+    var events = 0
+    var lastMergeTime = Int64.min
+    var alerts: [DriftAlert] = []
+    var deadLetters: [UnsafeMutablePointer<Entry>] = []
+  }
+
+  init(options: WorkerOptions, ids: Identities, onOneThread: Bool) {
+    self.options = options
+    self.ids = ids
+    shards = max(1, options.shards)
+    catalog = Catalog(dimension: options.learn.dimension)
+    viewers = ViewerTable(catalog: catalog, options: options.learn)
+    titles = TitleTable()
+    viewerFolds = .allocate(capacity: shards)
+    titleFolds = .allocate(capacity: shards)
+    metricFold = .allocate(capacity: 1)
+    for shard in 0..<shards {
+      (viewerFolds + shard).initialize(
+        to: ViewerFold(
+          table: viewers, catalog: catalog, ids: ids, options: options.learn, shard: shard, of: shards))
+      (titleFolds + shard).initialize(
+        to: TitleFold(table: titles, catalog: catalog, ids: ids, options: options.learn, shard: shard, of: shards))
+    }
+    metricFold.initialize(to: MetricFold(catalog: catalog, ids: ids, options: options.learn))
+    pool = ShardPool(count: onOneThread ? 1 : shards)
+    shardTallies = Array(repeating: Tally(), count: shards)
+    dedup = DedupRing(windowMs: options.dedupWindowMs, maxBytes: options.dedupMaxBytes)
+    sweep = SweepTimer(minute: options.sweepMinute)
+    views = FeatureViews(options: options)
+    rankings = Rankings()
+  }
+
+  deinit {
+    for shard in 0..<shards {
+      (viewerFolds + shard).deinitialize(count: 1)
+      (titleFolds + shard).deinitialize(count: 1)
+    }
+    metricFold.deinitialize(count: 1)
+    viewerFolds.deallocate()
+    titleFolds.deallocate()
+    metricFold.deallocate()
+  }
+
+  func stop() { pool.stop() }
+
+  /// All counters since the state began.
+  public var totals: Tally {
+    var all = tally
+    for shard in shardTallies { all += shard }
+    return all
+  }
+
+  /// The earliest timer that is due, merge time; nil = none is set.
+  var nextTimer: Int64? {
+    [sweep.next, metricFold.pointee.nextBoundary, viewerFolds.pointee.nextExpiry]
+      .filter { $0 != .max && $0 != .min }.min()
+  }
+
+  /// Folds a turn in its order.
+  func fold(_ order: [UnsafeMutablePointer<Entry>], idleFrontier: Int64, turn: UInt64) -> Outcome {
+    makeRoom()
+    var outcome = sequence(order)
+    if effects.count < order.count {
+      effects = Array(repeating: Effect(), count: max(order.count, options.turnLimit))
+    }
+    let first = order.first { $0.pointee.role == .event }?.pointee.event.mergeTime
+    if let first { sweep.begin(at: first) }
+    effects.withUnsafeMutableBufferPointer { effects in
+      order.withUnsafeBufferPointer { order in
+        eachShard { self.foldViewers(order, effects, shard: $0, until: idleFrontier) }
+        eachShard { self.foldTitles(order, effects, shard: $0, until: idleFrontier) }
+        outcome.alerts = foldMetrics(order, effects, until: idleFrontier)
+      }
+    }
+    sweep.advance(beyond: max(outcome.lastMergeTime == .min ? .min : outcome.lastMergeTime - 1, idleFrontier))
+    collectEnded()
+    return outcome
+  }
+
+  private func eachShard(_ work: (Int) -> Void) {
+    if pool.count == shards { return pool.run(work) }
+    for shard in 0..<shards { work(shard) }
+  }
+
+  private func makeRoom() {
+    viewers.reserve(ids.viewers.count)
+    titles.reserve(ids.titles.count)
+    catalog.reserve(ids.titles.count)
+    for shard in 0..<shards {
+      viewerFolds[shard].reserve(ids.viewers.count)
+      titleFolds[shard].reserve(ids.titles.count)
+    }
+  }
+
+  // MARK: S
+
+  private func sequence(_ order: [UnsafeMutablePointer<Entry>]) -> Outcome {
+    var outcome = Outcome()
+    for entry in order {
+      switch entry.pointee.role {
+      case .nothing: continue
+      case .deadLetter: outcome.deadLetters.append(entry)
+      case .event:
+        outcome.events += 1
+        outcome.lastMergeTime = max(outcome.lastMergeTime, entry.pointee.event.mergeTime)
+        if dedup.isRepeated(entry.pointee.event.idHash, at: entry.pointee.event.mergeTime) {
+          entry.pointee.event.flags.insert(.duplicate)
+        }
+      }
+    }
+    return outcome
+  }
+
+  // MARK: U
+
+  private func foldViewers(
+    _ order: UnsafeBufferPointer<UnsafeMutablePointer<Entry>>, _ effects: UnsafeMutableBufferPointer<Effect>,
+    shard: Int, until idleFrontier: Int64
+  ) {
+    let fold = viewerFolds + shard
+    var tally = shardTallies[shard]
+    for i in order.indices {
+      let entry = order[i]
+      guard entry.pointee.role == .event else { continue }
+      if entry.pointee.event.mergeTime > fold.pointee.nextExpiry { fold.pointee.advance(to: entry.pointee.event.mergeTime) }
+      guard shards == 1 || owns(entry.pointee.event.viewer, entry.pointee.event, shard) else { continue }
+      effects[i] = Effect()
+      if entry.pointee.event.flags.contains(.duplicate) {
+        tally.add(.duplicate)
+        continue
+      }
+      let payload = Chunk.holding(entry).payload(of: entry.pointee.event)
+      fold.pointee.fold(entry.pointee.event, payload, into: &effects[i], tally: &tally)
+    }
+    if idleFrontier > fold.pointee.nextExpiry { fold.pointee.advance(to: idleFrontier) }
+    shardTallies[shard] = tally
+  }
+
+  /// Events without a viewer are shard 0's.
+  private func owns(_ slot: UInt32, _ event: borrowing Event, _ shard: Int) -> Bool {
+    slot == Event.none ? shard == 0 : Int(ids.viewers.hash(of: slot) % UInt64(shards)) == shard
+  }
+
+  // MARK: C
+
+  private func foldTitles(
+    _ order: UnsafeBufferPointer<UnsafeMutablePointer<Entry>>, _ effects: UnsafeMutableBufferPointer<Effect>,
+    shard: Int, until idleFrontier: Int64
+  ) {
+    let fold = titleFolds + shard
+    var timer = sweep
+    for i in order.indices {
+      let entry = order[i]
+      guard entry.pointee.role == .event else { continue }
+      while let due = timer.due(before: entry.pointee.event.mergeTime) { run(sweepAt: due, fold, shard) }
+      if entry.pointee.event.kind == .impression {
+        foldItems(entry, effects[i], fold)
+      } else if entry.pointee.event.title != Event.none {
+        guard shards == 1 || fold.pointee.owns(entry.pointee.event.title) else { continue }
+        let payload = Chunk.holding(entry).payload(of: entry.pointee.event)
+        fold.pointee.fold(entry.pointee.event, payload, effects[i])
+      }
+    }
+    while let due = timer.due(before: idleFrontier == .min ? .min : idleFrontier + 1) { run(sweepAt: due, fold, shard) }
+  }
+
+  private func foldItems(_ entry: UnsafeMutablePointer<Entry>, _ effect: Effect, _ fold: UnsafeMutablePointer<TitleFold>) {
+    guard effect.flags.contains(.folded), let bytes = Chunk.holding(entry).payload(of: entry.pointee.event).field(.items)
+    else { return }
+    var at = 0
+    while at + ShownItem.byteCount <= bytes.count {
+      let item = ShownItem(reading: UnsafeRawPointer(bytes.baseAddress! + at))
+      if shards == 1 || fold.pointee.owns(item.title) { fold.pointee.foldItem(entry.pointee.event, item) }
+      at += ShownItem.byteCount
+    }
+  }
+
+  private func run(sweepAt time: Int64, _ fold: UnsafeMutablePointer<TitleFold>, _ shard: Int) {
+    let moved = fold.pointee.sweep(at: time)
+    if shards == 1 { latestSweep = moved }
+  }
+
+  // MARK: M
+
+  private func foldMetrics(
+    _ order: UnsafeBufferPointer<UnsafeMutablePointer<Entry>>, _ effects: UnsafeMutableBufferPointer<Effect>,
+    until idleFrontier: Int64
+  ) -> [DriftAlert] {
+    guard options.learn.folds.contains(.metrics) else { return [] }
+    var alerts: [DriftAlert] = []
+    for i in order.indices {
+      let entry = order[i]
+      guard entry.pointee.role == .event else { continue }
+      let event = entry.pointee.event
+      if event.mergeTime > metricFold.pointee.nextBoundary { alerts += metricFold.pointee.advance(to: event.mergeTime) }
+      guard effects[i].flags.contains(.folded) else { continue }
+      metricFold.pointee.fold(event, Chunk.holding(entry).payload(of: event), effects[i], tally: &tally)
+    }
+    if idleFrontier > metricFold.pointee.nextBoundary { alerts += metricFold.pointee.advance(to: idleFrontier) }
+    return alerts
+  }
+
+  private func collectEnded() {
+    for shard in 0..<shards { endedViewers += viewerFolds[shard].takeEnded() }
+  }
+}
+
+/// When the daily sweep of trust runs: at one minute of the UTC day, by merge time.
+struct SweepTimer {
+  private static let day: Int64 = 86_400_000
+  private let minute: Int64?
+  /// Next time it is due; `Int64.max` = not before the first event, or never.
+  var next = Int64.max
+
+  init(minute: Int?) { self.minute = minute.map(Int64.init) }
+
+  /// Sets the first one from the first event's merge time.
+  mutating func begin(at time: Int64) {
+    guard next == .max, let minute else { return }
+    let start = time - ((time % Self.day) + Self.day) % Self.day
+    next = start + minute * 60_000
+    if next < time { next += Self.day }
+  }
+
+  /// The last one due before this time, if any is; a jump over several sweeps once, at the last.
+  mutating func due(before time: Int64) -> Int64? {
+    guard next != .max, next < time else { return nil }
+    let due = next + (time - 1 - next) / Self.day * Self.day
+    next = due + Self.day
+    return due
+  }
+
+  /// Takes over what the shards have run.
+  mutating func advance(beyond time: Int64) {
+    guard time != .min else { return }
+    _ = due(before: time == .max ? time : time + 1)
+  }
+}
