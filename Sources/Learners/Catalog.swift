@@ -87,6 +87,31 @@ public final class Catalog: @unchecked Sendable {
     }
   }
 
+  /// True when taking the row in would change what is known of its title or source.
+  public func differs(_ row: ReferenceRow, ids: Identities) -> Bool {
+    switch row {
+    case .source(let id, let row):
+      guard let symbol = ids.symbols.find(id), let known = uptimes[symbol] else { return row != nil }
+      return row.map { $0.uptime != known.value || $0.timestamp != known.timestamp } ?? true
+    case .title(let id, let row):
+      guard let slot = ids.titles.find(id), slot < UInt32(slots), facts.row(slot).pointee.isKnown else { return row != nil }
+      guard let row else { return true }
+      let known = facts.row(slot).pointee
+      func same(_ a: Double?, _ b: Double) -> Bool { a.map { $0 == b } ?? b.isNaN }
+      let vector = versionVector(known.version)
+      let sameVector =
+        row.embedding.map { own in
+          own.count == dimension && vector != nil && own.indices.allSatisfy { own[$0] == vector![$0] }
+        } ?? (vector == nil)
+      return !(sameVector && known.title == row.title && known.isOfficial == row.isOfficial
+        && Int(known.year) == (row.year ?? 0) && known.runtimeMinutes == (row.runtimeMinutes ?? 0)
+        && same(row.crossValidation, known.validation) && same(row.fieldCompleteness, known.completeness)
+        && known.lastUpdated == row.lastUpdated
+        && known.genreSymbols.map { ids.symbols[$0] } == row.genres
+        && known.platformSymbols.map { ids.symbols[$0] } == row.platforms)
+    }
+  }
+
   /// Brings genre vectors up to date after rows were applied. Between turns only.
   public func settle() { genreVectors.settle() }
 

@@ -78,5 +78,28 @@ public struct DirtySet: ~Copyable {
     }
   }
 
+  /// Hands out at most `limit` marked slots, in ascending order, and forgets those.
+  ///
+  /// - Returns: How many.
+  public mutating func drain(atMost limit: Int, _ body: (UInt32) -> Void) -> Int {
+    guard limit > 0, count > 0 else { return 0 }
+    var left = limit
+    for block in 0..<(words / 64) {
+      while high[block] != 0 {
+        let word = block * 64 + high[block].trailingZeroBitCount
+        while low[word] != 0 {
+          guard left > 0 else { return limit }
+          let slot = UInt32(word * 64 + low[word].trailingZeroBitCount)
+          low[word] &= low[word] - 1
+          count -= 1
+          left -= 1
+          body(slot)
+        }
+        high[block] &= high[block] - 1
+      }
+    }
+    return limit - left
+  }
+
   public mutating func removeAll() { drain { _ in } }
 }

@@ -48,6 +48,13 @@ public struct Tally: Sendable, Equatable {
 
   public init() {}
 
+  /// Counts as they were saved, in the order of ``Counter``.
+  public init(saved: [UInt64]) {
+    for (i, count) in saved.prefix(counts.scalarCount).enumerated() { counts[i] = count }
+  }
+
+  public var saved: [UInt64] { (0..<counts.scalarCount).map { counts[$0] } }
+
   @inline(__always)
   public subscript(_ counter: Counter) -> UInt64 {
     get { counts[counter.rawValue] }

@@ -22,7 +22,7 @@ public struct DeadLetter: Equatable, Sendable {
   static let cutTo = 4096
 
   init(
-    reason: RejectReason, field: String?, record: borrowing Record, sha256: (UnsafeRawBufferPointer) -> [UInt8]
+    reason: RejectReason, field: String?, record: Record, sha256: (UnsafeRawBufferPointer) -> [UInt8]
   ) {
     self.reason = reason
     self.field = field

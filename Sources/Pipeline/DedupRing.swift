@@ -89,6 +89,9 @@ struct DedupRing {
     savedHead = head
   }
 
+  /// A save failed: everything the ring holds is due again.
+  mutating func markUnsaved() { savedHead = tail }
+
   /// Puts saved rows back between `tail` and `head`.
   mutating func restore(tail: UInt64, head: UInt64, rows: [[UInt8]]) {
     let perRow = UInt64(min(Self.entriesPerRow, ring.count))

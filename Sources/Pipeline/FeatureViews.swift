@@ -40,23 +40,29 @@ struct FeatureViews {
     let id = road.ids.viewers.bytes(slot)
     guard form.kind == .standard else {
       sink.batch.begin(.put, key: Joined(compactUser, id))
-      if let vector = road.viewers.vector(slot) { sink.vector(form.userVector, vector) }
+      sink.vector(form.userVector, vector(slot, road))
       return
     }
-    let updated = road.viewers.updatedAt(slot)
     sink.batch.begin(.put, key: Joined(user, id))
-    road.viewers.features(slot, ids: road.ids, into: &sink)
-    sink.integer("updated_at", updated)
-    if options.folds.contains(.vector), road.catalog.dimension > 0 {
+    road.viewers.features(slot, ids: road.ids, options: options, into: &sink)
+    guard road.viewers.dimension > 0 else { return }
+    let updated = road.viewers.row(slot).pointee.updatedAt
+    if options.folds.contains(.vector) {
       sink.batch.begin(.put, key: Joined(vector, id))
-      road.viewers.vectorFeature(slot, into: &sink)
+      sink.vector("vector", self.vector(slot, road))
       sink.integer("updated_at", updated)
     }
-    if options.folds.contains(.history), road.catalog.dimension > 0 {
+    if options.folds.contains(.history) {
       sink.batch.begin(.put, key: Joined(vector, id, history))
-      road.viewers.historyFeature(slot, into: &sink)
+      let past = road.historyReader.vector(of: slot, in: road.viewers, asOf: updated)
+      sink.vector("vector_history", UnsafeBufferPointer(start: past, count: road.viewers.dimension))
       sink.integer("updated_at", updated)
     }
+  }
+
+  private func vector(_ slot: UInt32, _ road: Road) -> UnsafeBufferPointer<Float> {
+    guard road.viewers.dimension > 0 else { return UnsafeBufferPointer(start: nil, count: 0) }
+    return UnsafeBufferPointer(start: road.viewers.vector(slot), count: road.viewers.dimension)
   }
 
   func put(title slot: UInt32, of road: Road, into sink: inout StoreFeatureSink) {
@@ -74,8 +80,7 @@ struct FeatureViews {
       return
     }
     sink.batch.begin(.put, key: Joined(content, id))
-    row.pointee.features(at: row.pointee.updatedAt, facts.pointee, options, into: &sink)
-    sink.integer("updated_at", row.pointee.updatedAt)
+    road.titles.features(slot, asOf: row.pointee.updatedAt, catalog: road.catalog, options: options, into: &sink)
   }
 
   func delete(viewer id: UnsafeRawBufferPointer, from sink: inout StoreFeatureSink) {

@@ -92,13 +92,13 @@ final class Intake: RecordSink {
     inputs[Int(source)].queue.nextOffset = max(inputs[Int(source)].queue.nextOffset, next)
   }
 
-  private func advanceReference(_ record: borrowing Record) {
+  private func advanceReference(_ record: Record) {
     referenceNext[record.source] = record.offset + 1
     inputs[Int(record.source)].queue.nextOffset = record.offset + 1
   }
 
   /// A record that is no event still holds its place: its range must read the same on replay.
-  private func hold(_ record: borrowing Record, _ role: EntryRole, _ payload: [UInt8]) {
+  private func hold(_ record: Record, _ role: EntryRole, _ payload: [UInt8]) {
     var event = Event(kind: .watch)
     event.offset = record.offset
     event.source = record.source
@@ -110,7 +110,7 @@ final class Intake: RecordSink {
   }
 
   /// What a plan remembers of a record.
-  private static func hash(_ record: borrowing Record) -> UInt64 {
+  private static func hash(_ record: Record) -> UInt64 {
     let place = UInt64(bitPattern: record.offset) &* 0x9e37_79b9_7f4a_7c15 ^ UInt64(bitPattern: record.timestamp)
     let value = record.value.map { xxh3($0, seed: place) } ?? place
     return record.key.map { value &+ xxh3($0) } ?? value

@@ -6,7 +6,6 @@ import Ports
 extension Road {
   /// True while something changed that no batch holds.
   public var hasUnpublished: Bool {
-    if !endedViewers.isEmpty { return true }
     for shard in 0..<shards {
       if viewerFolds[shard].publishing.count > 0 || titleFolds[shard].publishing.count > 0 { return true }
     }
@@ -15,23 +14,21 @@ extension Road {
 
   /// Changed keys that wait.
   public var dirtyKeys: Int {
-    (0..<shards).reduce(endedViewers.count) {
+    (0..<shards).reduce(0) {
       $0 + viewerFolds[$1].publishing.count + titleFolds[$1].publishing.count
     }
   }
 
   /// Appends changed rows, at most about `limit`; true when nothing is left.
   func publish(into sink: inout StoreFeatureSink, limit: Int) -> Bool {
-    for slot in endedViewers where !viewers.isAlive(slot) {
-      views.delete(viewer: ids.viewers.bytes(slot), from: &sink)
-      inFlightEnded.append(slot)
-    }
-    endedViewers.removeAll(keepingCapacity: true)
     var left = limit
     for shard in 0..<shards {
       left -= viewerFolds[shard].publishing.drain(atMost: left) { slot in
-        guard viewers.isAlive(slot) else { return }
-        views.put(viewer: slot, of: self, into: &sink)
+        if viewers.row(slot).pointee.isAlive {
+          views.put(viewer: slot, of: self, into: &sink)
+        } else {
+          views.delete(viewer: ids.viewers.bytes(slot), from: &sink)
+        }
         inFlightViewers.append(slot)
       }
       left -= titleFolds[shard].publishing.drain(atMost: left) { slot in
@@ -46,27 +43,23 @@ extension Road {
   func confirmInFlight() {
     inFlightViewers.removeAll(keepingCapacity: true)
     inFlightTitles.removeAll(keepingCapacity: true)
-    inFlightEnded.removeAll(keepingCapacity: true)
   }
 
   /// The batch under way may not have arrived: its keys are due again.
   func republishInFlight() {
     for slot in inFlightViewers { viewerFolds[shard(ofViewer: slot)].publishing.mark(slot) }
     for slot in inFlightTitles { titleFolds[shard(ofTitle: slot)].publishing.mark(slot) }
-    endedViewers += inFlightEnded
     confirmInFlight()
   }
 
   /// Every row is due again: the store lost what it had, or what it has is unknown.
   func markAllUnpublished() {
     confirmInFlight()
-    for slot in 0..<UInt32(ids.viewers.count) where viewers.isAlive(slot) {
+    for slot in 0..<UInt32(ids.viewers.count) where viewers.row(slot).pointee.isAlive {
       viewerFolds[shard(ofViewer: slot)].publishing.mark(slot)
     }
     for slot in 0..<UInt32(ids.titles.count) where titles.row(slot).pointee.isAlive {
       titleFolds[shard(ofTitle: slot)].publishing.mark(slot)
     }
   }
-
-  func reset() {}
 }

@@ -37,11 +37,11 @@ extension Road {
     manifest.dedupTail = dedup.tail
     manifest.nextSweep = sweep.next
     manifest.symbols = ids.symbols.words
-    manifest.tally = totals.counts
+    manifest.tally = totals.saved
   }
 
   private func save(viewer slot: UInt32, into snapshot: inout Snapshot) {
-    guard viewers.isAlive(slot) else { return snapshot.delete(.viewer, slot) }
+    guard viewers.row(slot).pointee.isAlive else { return snapshot.delete(.viewer, slot) }
     snapshot.append(.viewer, slot) { bytes in
       bytes.putRun(ids.viewers.bytes(slot))
       viewers.encode(slot, into: &bytes)
@@ -111,7 +111,7 @@ extension Road {
     dedup.restore(tail: manifest.dedupTail, head: manifest.dedupHead, rows: ringRows)
     ringRows.removeAll()
     sweep.next = manifest.nextSweep == .min ? .max : manifest.nextSweep
-    tally = Tally(counts: manifest.tally)
+    tally = Tally(saved: manifest.tally)
     metricFold.pointee.finishLoading()
     for shard in 0..<shards { viewerFolds[shard].finishLoading() }
   }
@@ -120,15 +120,16 @@ extension Road {
   func changed(_ rows: [ReferenceRow]) -> [ReferenceRow] { rows.filter { catalog.differs($0, ids: ids) } }
 
   /// Rows of reference tables take effect; only between turns.
-  func apply(_ rows: [ReferenceRow], turn: UInt64) {
+  func apply(_ rows: [ReferenceRow], lastMergeTime: Int64) {
     for row in rows {
       if case .source = row { sourcesChanged = true }
       for slot in catalog.apply(row, ids: ids) {
         titles.reserve(Int(slot) + 1)
         if case .title = row { catalogSaving.mark(slot) }
-        titleFolds[shard(ofTitle: slot)].catalogChanged(slot)
+        titleFolds[shard(ofTitle: slot)].catalogChanged(slot, at: max(lastMergeTime, catalog.title(slot).pointee.lastUpdated))
       }
     }
     catalog.settle()
+    viewers.fix(dimension: catalog.dimension)
   }
 }

@@ -39,9 +39,6 @@ public final class Road {
   /// Keys under way to the store: published again if the connection is lost.
   var inFlightViewers: [UInt32] = []
   var inFlightTitles: [UInt32] = []
-  /// Slots of viewers whose rows ended: their keys are deleted from the store.
-  var endedViewers: [UInt32] = []
-  var inFlightEnded: [UInt32] = []
   /// What the latest sweep found to have moved.
   public internal(set) var latestSweep: [UInt32] = []
   let views: FeatureViews
@@ -59,7 +56,7 @@ public final class Road {
     self.ids = ids
     shards = max(1, options.shards)
     catalog = Catalog(dimension: options.learn.dimension)
-    viewers = ViewerTable(catalog: catalog, options: options.learn)
+    viewers = ViewerTable(options: options.learn)
     titles = TitleTable()
     viewerFolds = .allocate(capacity: shards)
     titleFolds = .allocate(capacity: shards)
@@ -102,8 +99,11 @@ public final class Road {
 
   /// The earliest timer that is due, merge time; nil = none is set.
   var nextTimer: Int64? {
-    [sweep.next, metricFold.pointee.nextBoundary, viewerFolds.pointee.nextExpiry]
-      .filter { $0 != .max && $0 != .min }.min()
+    var due = sweep.next == .max ? nil : sweep.next
+    func earliest(_ time: Int64?) { if let time { due = min(due ?? time, time) } }
+    earliest(metricFold.pointee.nextBoundary)
+    for shard in 0..<shards { earliest(viewerFolds[shard].nextTimer) }
+    return due
   }
 
   /// Folds a turn in its order.
@@ -123,7 +123,6 @@ public final class Road {
       }
     }
     sweep.advance(beyond: max(outcome.lastMergeTime == .min ? .min : outcome.lastMergeTime - 1, idleFrontier))
-    collectEnded()
     return outcome
   }
 
@@ -136,10 +135,6 @@ public final class Road {
     viewers.reserve(ids.viewers.count)
     titles.reserve(ids.titles.count)
     catalog.reserve(ids.titles.count)
-    for shard in 0..<shards {
-      viewerFolds[shard].reserve(ids.viewers.count)
-      titleFolds[shard].reserve(ids.titles.count)
-    }
   }
 
   // MARK: S
@@ -172,23 +167,20 @@ public final class Road {
     for i in order.indices {
       let entry = order[i]
       guard entry.pointee.role == .event else { continue }
-      if entry.pointee.event.mergeTime > fold.pointee.nextExpiry { fold.pointee.advance(to: entry.pointee.event.mergeTime) }
-      guard shards == 1 || owns(entry.pointee.event.viewer, entry.pointee.event, shard) else { continue }
-      effects[i] = Effect()
-      if entry.pointee.event.flags.contains(.duplicate) {
-        tally.add(.duplicate)
-        continue
+      if let due = fold.pointee.nextTimer, due < entry.pointee.event.mergeTime {
+        _ = fold.pointee.advance(to: entry.pointee.event.mergeTime)
       }
+      guard shards == 1 || owns(entry.pointee.event.viewer, entry.pointee.event, shard) else { continue }
       let payload = Chunk.holding(entry).payload(of: entry.pointee.event)
       fold.pointee.fold(entry.pointee.event, payload, into: &effects[i], tally: &tally)
     }
-    if idleFrontier > fold.pointee.nextExpiry { fold.pointee.advance(to: idleFrontier) }
+    if let due = fold.pointee.nextTimer, due <= idleFrontier { _ = fold.pointee.advance(to: idleFrontier + 1) }
     shardTallies[shard] = tally
   }
 
   /// Events without a viewer are shard 0's.
   private func owns(_ slot: UInt32, _ event: borrowing Event, _ shard: Int) -> Bool {
-    slot == Event.none ? shard == 0 : Int(ids.viewers.hash(of: slot) % UInt64(shards)) == shard
+    slot == Event.none ? shard == 0 : viewerFolds[shard].owns(slot)
   }
 
   // MARK: C
@@ -242,16 +234,12 @@ public final class Road {
       let entry = order[i]
       guard entry.pointee.role == .event else { continue }
       let event = entry.pointee.event
-      if event.mergeTime > metricFold.pointee.nextBoundary { alerts += metricFold.pointee.advance(to: event.mergeTime) }
+      if let due = metricFold.pointee.nextBoundary, due < event.mergeTime { alerts += metricFold.pointee.advance(to: event.mergeTime) }
       guard effects[i].flags.contains(.folded) else { continue }
       metricFold.pointee.fold(event, Chunk.holding(entry).payload(of: event), effects[i], tally: &tally)
     }
-    if idleFrontier > metricFold.pointee.nextBoundary { alerts += metricFold.pointee.advance(to: idleFrontier) }
+    if let due = metricFold.pointee.nextBoundary, due <= idleFrontier { alerts += metricFold.pointee.advance(to: idleFrontier + 1) }
     return alerts
-  }
-
-  private func collectEnded() {
-    for shard in 0..<shards { endedViewers += viewerFolds[shard].takeEnded() }
   }
 }
 

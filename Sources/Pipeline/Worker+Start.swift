@@ -33,14 +33,8 @@ extension Worker {
     } catch {
       switch error {
       case .empty: return false
-      case .corrupt(let text):
-        Log.shared.error(
-          "the state was damaged and set aside; it is rebuilt from the log",
-          mend: "nothing, if the log reaches back far enough; else restore a state backup", ["cause": .text(text)])
-        road.reset()
-        manifest = Manifest()
-        return false
-      case .format, .io: throw WorkerFault.state(error)
+      // A damaged state was set aside by its store; the caller starts anew, from the log.
+      case .corrupt, .format, .io: throw WorkerFault.state(error)
       }
     }
     road.finishLoading(manifest)
@@ -186,7 +180,7 @@ extension Worker {
       intake.inputs[$0].topic.isReference && !hasReached($0, intake.inputs[$0].target)
     }
     guard !open else { return false }
-    road.apply(intake.reference.map(\.row), turn: manifest.turn)
+    road.apply(intake.reference.map(\.row), lastMergeTime: manifest.lastMergeTime)
     intake.reference.removeAll()
     for (source, next) in intake.referenceNext { manifest.sources[Int(source)].next = next }
     intake.referenceNext.removeAll()

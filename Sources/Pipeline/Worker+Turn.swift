@@ -159,7 +159,7 @@ extension Worker {
   ) throws(WorkerFault) {
     manifest.turn = plan.turn
     merge.merge(rank.map { intake.inputs[$0].queue }, take: takes, into: &order)
-    if !plan.reference.isEmpty { road.apply(ReferenceRows.read(plan.reference), turn: plan.turn) }
+    if !plan.reference.isEmpty { road.apply(ReferenceRows.read(plan.reference), lastMergeTime: manifest.lastMergeTime) }
     let outcome = road.fold(order, idleFrontier: plan.idleFrontier, turn: plan.turn)
     for (source, offset, letter) in referenceLetters { try send(letter, source: source, offset: offset) }
     for entry in outcome.deadLetters {
