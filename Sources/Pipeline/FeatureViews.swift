@@ -4,43 +4,60 @@ import Ports
 
 /// Under which keys and fields rows are published.
 public struct PublishForm: Sendable, Equatable {
-  /// The features of `docs/FEATURES.md`, or only vector and trust under names of the user's choice.
-  public enum Kind: Sendable, Equatable { case standard, compact }
-  public var kind = Kind.standard
-  /// Compact: what stands before the viewer's and the title's id, and the field names.
-  public var userPrefix = "user:"
-  public var userVector = "vector"
-  public var titlePrefix = "content:"
-  public var titleTrust = "trust"
-  public var titleArm = "theta"
-  /// Rows in Feast's layout beside them; the project's name, nil = off.
-  public var feastProject: String?
+  public enum Part: Sendable, Equatable { case viewerVector, titleTrust, titleArm }
+  /// One field of one key; fields of the same key form are written together.
+  public struct View: Sendable, Equatable {
+    public var part: Part
+    /// What stands before and after the id.
+    public var before: [UInt8]
+    public var after: [UInt8]
+    public var field: String
+    public init(part: Part, before: String, after: String, field: String) {
+      self.part = part
+      self.before = Array(before.utf8)
+      self.after = Array(after.utf8)
+      self.field = field
+    }
+  }
+  /// Empty = the standard rows of `docs/FEATURES.md`.
+  public var views: [View] = []
   public init() {}
 }
 
 /// Encodes rows into the batch under way.
 struct FeatureViews {
-  private let form: PublishForm
+  private let viewerKeys: [[PublishForm.View]]
+  private let titleKeys: [[PublishForm.View]]
+  private let isStandard: Bool
   private let user = Array("user:".utf8)
   private let vector = Array("emb:user:".utf8)
   private let history = Array(":hist".utf8)
   private let content = Array("content:".utf8)
-  private let compactUser: [UInt8]
-  private let compactTitle: [UInt8]
   private let options: LearnOptions
 
   init(options: WorkerOptions) {
-    form = options.publish
     self.options = options.learn
-    compactUser = Array(options.publish.userPrefix.utf8)
-    compactTitle = Array(options.publish.titlePrefix.utf8)
+    isStandard = options.publish.views.isEmpty
+    func grouped(_ views: [PublishForm.View]) -> [[PublishForm.View]] {
+      views.reduce(into: []) { groups, view in
+        if let i = groups.firstIndex(where: { $0[0].before == view.before && $0[0].after == view.after }) {
+          groups[i].append(view)
+        } else {
+          groups.append([view])
+        }
+      }
+    }
+    viewerKeys = grouped(options.publish.views.filter { $0.part == .viewerVector })
+    titleKeys = grouped(options.publish.views.filter { $0.part != .viewerVector })
   }
 
   func put(viewer slot: UInt32, of road: Road, into sink: inout StoreFeatureSink) {
     let id = road.ids.viewers.bytes(slot)
-    guard form.kind == .standard else {
-      sink.batch.begin(.put, key: Joined(compactUser, id))
-      sink.vector(form.userVector, vector(slot, road))
+    guard isStandard else {
+      for views in viewerKeys {
+        sink.batch.begin(.put, key: Joined(views[0].before, id, views[0].after))
+        for view in views { sink.vector(view.field, vector(slot, road)) }
+      }
       return
     }
     sink.batch.begin(.put, key: Joined(user, id))
@@ -68,14 +85,10 @@ struct FeatureViews {
   func put(title slot: UInt32, of road: Road, into sink: inout StoreFeatureSink) {
     let id = road.ids.titles.bytes(slot)
     let row = road.titles.row(slot)
-    let facts = road.catalog.title(slot)
-    guard form.kind == .standard else {
-      sink.batch.begin(.put, key: Joined(compactTitle, id))
-      let score = row.pointee.trust(at: row.pointee.lastEvent, facts.pointee, options.trust)
-      withUnsafeTemporaryAllocation(of: Float.self, capacity: 6) { six in
-        let parts = [score.source, score.metadata, score.availability, score.quality, score.preference, score.overall]
-        for (i, part) in parts.enumerated() { six[i] = Float(part) }
-        sink.vector(form.titleTrust, UnsafeBufferPointer(six))
+    guard isStandard else {
+      for views in titleKeys {
+        sink.batch.begin(.put, key: Joined(views[0].before, id, views[0].after))
+        for view in views where view.part == .titleTrust { trust(slot, row, view.field, road, into: &sink) }
       }
       return
     }
@@ -83,9 +96,26 @@ struct FeatureViews {
     road.titles.features(slot, asOf: row.pointee.updatedAt, catalog: road.catalog, options: options, into: &sink)
   }
 
+  /// The five components and the overall score as six Float32, as of the title's last event.
+  private func trust(
+    _ slot: UInt32, _ row: UnsafeMutablePointer<TitleRow>, _ field: String, _ road: Road,
+    into sink: inout StoreFeatureSink
+  ) {
+    let score = row.pointee.trust(at: row.pointee.lastEvent, road.catalog.title(slot).pointee, options.trust)
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: 6) { six in
+      six[0] = Float(score.source)
+      six[1] = Float(score.metadata)
+      six[2] = Float(score.availability)
+      six[3] = Float(score.quality)
+      six[4] = Float(score.preference)
+      six[5] = Float(score.overall)
+      sink.vector(field, UnsafeBufferPointer(six))
+    }
+  }
+
   func delete(viewer id: UnsafeRawBufferPointer, from sink: inout StoreFeatureSink) {
-    guard form.kind == .standard else {
-      sink.batch.begin(.delete, key: Joined(compactUser, id))
+    guard isStandard else {
+      for views in viewerKeys { sink.batch.begin(.delete, key: Joined(views[0].before, id, views[0].after)) }
       return
     }
     sink.batch.begin(.delete, key: Joined(user, id))

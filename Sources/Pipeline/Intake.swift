@@ -61,6 +61,14 @@ final class Intake: RecordSink {
         var event = batch.events[i]
         event.offset = record.offset
         event.source = record.source
+        if Self.needsRuntime(event) {
+          // Whether a completion follows is known when its turn folds; until then it may still be a dead letter.
+          let letter = DeadLetter(reason: .noCompletion, field: nil, record: record, sha256: sha256)
+          letter.encoded.withUnsafeBytes {
+            inputs[source].queue.append(event, role: .event, isFirst: i == 0, hash: i == 0 ? hash : 0, payload: $0)
+          }
+          continue
+        }
         batch.payload.withUnsafeBytes { all in
           let own = UnsafeRawBufferPointer(
             rebasing: all[Int(event.payloadStart)..<(Int(event.payloadStart) + Int(event.payloadCount))])
@@ -90,6 +98,12 @@ final class Intake: RecordSink {
     reference.removeAll { $0.source == source && $0.offset < next }
     if let waiting = referenceNext[source], waiting <= next { referenceNext[source] = nil }
     inputs[Int(source)].queue.nextOffset = max(inputs[Int(source)].queue.nextOffset, next)
+  }
+
+  /// A watch with a duration and nothing else that a completion could follow from.
+  static func needsRuntime(_ event: Event) -> Bool {
+    event.kind == .watch && !event.duration.isNaN && event.total.isNaN && event.rate.isNaN
+      && !event.flags.contains(.completedSet) && !event.flags.contains(.progress)
   }
 
   private func advanceReference(_ record: Record) {

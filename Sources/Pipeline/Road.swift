@@ -42,6 +42,7 @@ public final class Road {
   /// What the latest sweep found to have moved.
   public internal(set) var latestSweep: [UInt32] = []
   let views: FeatureViews
+  let historyReader: HistoryReader
   var rankings: Rankings
 
   struct Outcome {
@@ -74,6 +75,7 @@ public final class Road {
     dedup = DedupRing(windowMs: options.dedupWindowMs, maxBytes: options.dedupMaxBytes)
     sweep = SweepTimer(minute: options.sweepMinute)
     views = FeatureViews(options: options)
+    historyReader = HistoryReader(catalog: catalog, options: options.learn)
     rankings = Rankings()
   }
 
@@ -146,6 +148,11 @@ public final class Road {
       case .nothing: continue
       case .deadLetter: outcome.deadLetters.append(entry)
       case .event:
+        if lacksCompletion(entry) {
+          entry.pointee.role = .deadLetter
+          outcome.deadLetters.append(entry)
+          continue
+        }
         outcome.events += 1
         outcome.lastMergeTime = max(outcome.lastMergeTime, entry.pointee.event.mergeTime)
         if dedup.isRepeated(entry.pointee.event.idHash, at: entry.pointee.event.mergeTime) {
@@ -154,6 +161,14 @@ public final class Road {
       }
     }
     return outcome
+  }
+
+  /// A watch that says only how long, of a title whose length nobody knows: no completion follows from it. Judged
+  /// here, where the catalog is the plan's, and not while decoding.
+  private func lacksCompletion(_ entry: UnsafeMutablePointer<Entry>) -> Bool {
+    let event = entry.pointee.event
+    guard event.kind == .watch, event.payloadCount > 0, Intake.needsRuntime(event) else { return false }
+    return catalog.title(event.title).pointee.runtimeMinutes <= 0
   }
 
   // MARK: U
