@@ -69,7 +69,7 @@ struct Story {
           StoryRecord(
             topic: topic, key: Array(key.utf8), value: bytes,
             timestamp: line["record_timestamp"]?.int64 ?? value["timestamp"]?.int64
-              ?? value["timestamp"]?.string.flatMap(RFC3339.milliseconds) ?? 0))
+              ?? value["timestamp"]?.string.flatMap(Timestamp.parse) ?? 0))
       }
     }
     return records

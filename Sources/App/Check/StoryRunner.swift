@@ -4,6 +4,7 @@ import Learners
 import MemoryPort
 import Pipeline
 import Ports
+import SQLitePort
 
 /// Runs stories as records through the whole pipeline (log, decoder, plan, folds, store) and reads features back
 /// from the store as of each step's moment.
@@ -15,17 +16,15 @@ struct StoryRunner {
     var feature: String
     var text: String
   }
-  /// Settings every story starts from.
-  let base: Settings
   private(set) var differences: [Difference] = []
   private(set) var compared = 0
 
-  init(base: Settings) { self.base = base }
+  init() {}
 
   /// Runs one story; returns it with every expected value replaced by what was read.
   mutating func run(_ json: JSONValue) throws -> JSONValue {
     let story = try Story(json)
-    let stage = try StoryStage(story, base: base)
+    let stage = try StoryStage(story)
     defer { stage.close() }
     var written: [JSONValue] = []
     for (number, step) in story.steps.enumerated() {
@@ -88,16 +87,15 @@ private final class StoryStage {
   private var time: Int64 = 0
   private var isStarted = false
 
-  init(_ story: Story, base: Settings) throws {
-    var overrides: [(String, JSONValue)] = StoryStage.flat("", story.settings)
+  init(_ story: Story) throws {
+    var overrides = SettingsOverlay.flat(story.settings)
     if let sweep = story.steps.compactMap(\.sweepAt).first {
       let minute = (sweep / 60_000) % 1440
       overrides.append(("trust.sweep_at", .string(StoryStage.clockText(minute))))
     }
-    let settings = try base.overriding(overrides)
-    parts = try WorkerParts(settings: settings)
+    parts = try WorkerParts(settings: SettingsOverlay.apply(overrides))
     for topic in parts.options.inputs { log.create(topic.name, partitions: 1) }
-    let store = try parts.sqliteStore(path: folder + "/features.db")
+    let store = SQLiteStore(path: folder + "/features.db")
     reader = store
     worker = parts.worker(
       source: log, store: store, outlet: outlet, state: MemoryState(), plans: MemoryPlans(), clock: clock,
@@ -107,7 +105,7 @@ private final class StoryStage {
   func play(_ step: StoryStep) throws {
     lettersSeen = outlet.delivered.count
     time = step.readAt ?? step.sweepAt ?? time
-    clock.setWall(time)
+    clock.setWall(ms: time)
     for record in step.catalog { produce(record) }
     if !isStarted {
       try worker.start()
@@ -119,7 +117,7 @@ private final class StoryStage {
   }
 
   private func produce(_ record: StoryRecord) {
-    log.append(record.topic, partition: 0, key: record.key, value: record.value, timestamp: record.timestamp)
+    log.append(record.topic, 0, key: record.key, value: record.value, timestamp: record.timestamp)
   }
 
   /// Steps until nothing is left to read, fold or publish.
@@ -128,7 +126,8 @@ private final class StoryStage {
     while quiet < 3 {
       let before = worker.status.turn
       _ = try worker.step(waitMs: 0)
-      clock.advance(milliseconds: 0, monotonicNs: 2_000_000_000)
+      clock.advance(ms: 2000)
+      clock.setWall(ms: time)
       let isBusy = worker.status.turn != before || worker.road.hasUnpublished || !worker.publisherIsIdle
       quiet = isBusy ? 0 : quiet + 1
     }
@@ -185,14 +184,6 @@ private final class StoryStage {
     let missing = a.filter { !b.contains($0) }
     let surplus = b.filter { !a.contains($0) }
     return "missing \(missing.joined(separator: " ")), surplus \(surplus.joined(separator: " "))"
-  }
-
-  private static func flat(_ prefix: String, _ value: JSONValue) -> [(String, JSONValue)] {
-    (value.object ?? []).flatMap { member -> [(String, JSONValue)] in
-      let name = prefix.isEmpty ? (member.key == "trust" && member.value.string != nil ? "trust.preset" : member.key) : prefix + "." + member.key
-      if case .object = member.value, !["engagement.weights"].contains(name) { return flat(name, member.value) }
-      return [(name, member.value)]
-    }
   }
 
   private static func clockText(_ minute: Int64) -> String {

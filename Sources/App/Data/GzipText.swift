@@ -92,3 +92,16 @@ struct CSVTable {
 
   func index(_ column: String) -> Int? { columns.firstIndex(of: column) }
 }
+
+extension GzipText {
+  /// Writes a gzipped file; the same bytes give the same file.
+  static func write(_ path: String, _ bytes: [UInt8]) {
+    if !path.hasSuffix(".gz") {
+      FileSystem.write(path, bytes)
+      return
+    }
+    guard let file = gzopen(path, "wb9") else { return }
+    gzwrite(file, bytes, UInt32(bytes.count))
+    gzclose(file)
+  }
+}

@@ -1,0 +1,50 @@
+import Options
+import Pipeline
+import Telemetry
+
+struct WorkerVerb: Verb {
+  static let about = "Attaches to the event topics, learns, publishes; runs until it is told to stop."
+  static let notes = """
+    Joins the group of kafka.group and reads every topic of the mapping. State and position live in state_dir: a \
+    restart continues exactly there. Ends by itself with --until caught-up.
+    """
+  static let settings = ["from", "until", "accept_gap", "state_dir", "catalog.files", "shards"]
+  static let isService = true
+
+  func run(_ context: Context) throws {
+    context.configureLog()
+    let host = try Worded.errors { try WorkerHost(settings: context.settings) }
+    let service = try Worded.errors { try WorkerService(host: host, context: context) }
+    defer { service.close() }
+    try Worded.errors {
+      try host.run {
+        service.tick()
+        return !context.stop.isRequested
+      }
+    }
+  }
+}
+
+/// Errors of the rooms below as one line and an exit code.
+enum Worded {
+  static func errors<T>(_ body: () throws -> T) throws -> T {
+    do { return try body() } catch let error as any Exiting {
+      throw error
+    } catch let fault as WorkerFault {
+      switch fault {
+      case .port: throw Failure(ExitCode.unavailable, "\(fault)")
+      default: throw Failure(ExitCode.failed, "\(fault)")
+      }
+    } catch {
+      throw Failure(ExitCode.unavailable, "\(error)")
+    }
+  }
+}
+
+extension Context {
+  func configureLog() {
+    Log.shared.configure(
+      level: LogLevel(name: settings.log.level.rawValue) ?? .info,
+      format: Log.Format(rawValue: settings.log.format.rawValue) ?? .auto)
+  }
+}

@@ -1,0 +1,114 @@
+import Events
+import Glibc
+import KafkaPort
+import MemoryPort
+import Options
+import Pipeline
+import Ports
+import RedisPort
+import SQLitePort
+import Telemetry
+
+/// One worker with everything it stands on, built from settings and run on the caller's thread.
+final class WorkerHost {
+  let parts: WorkerParts
+  let directory: StateDirectory
+  private(set) var worker: Worker
+  private let clock = SystemClock()
+  private let makeWorker: () throws -> Worker
+  private let catalog: [ReferenceRow]
+
+  /// - Parameter joinsGroup: false for brokers inside this process, which know no groups.
+  init(settings: Settings, joinsGroup: Bool = true) throws {
+    parts = try WorkerParts(settings: settings)
+    let parts = parts
+    directory = try StateDirectory(settings.stateDir)
+    let directory = directory
+    let clock = clock
+    catalog = try CatalogFiles.read(settings.catalog.files)
+    makeWorker = {
+      let kafka = Self.kafka(settings, instanceID: directory.instanceID, joinsGroup: joinsGroup)
+      if let problem = kafka.problem() { throw problem }
+      return parts.worker(
+        source: try KafkaSource(kafka), store: try Self.store(settings),
+        outlet: try KafkaOutlet(kafka, topics: []),
+        state: try SQLiteState(path: directory.statePath), plans: try SQLitePlans(path: directory.plansPath),
+        clock: clock)
+    }
+    worker = try makeWorker()
+  }
+
+  static func kafka(_ settings: Settings, instanceID: String?, joinsGroup: Bool) -> KafkaConfig {
+    var options = Dictionary(settings.kafka.options.pairs.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+    if options["session.timeout.ms"] == nil { options["session.timeout.ms"] = String(settings.kafka.sessionTimeout.milliseconds) }
+    return KafkaConfig(
+      brokers: settings.kafka.brokers.joined(separator: ","), group: settings.kafka.group, instanceID: instanceID,
+      clientID: settings.kafka.clientID, options: options, joinsGroup: joinsGroup,
+      log: { severity, line in
+        if severity <= 4 {
+          Log.shared.warning("kafka", mend: "see the message", ["said": .text(line)])
+        } else {
+          Log.shared.debug("kafka", ["said": .text(line)])
+        }
+      })
+  }
+
+  static func store(_ settings: Settings) throws -> any FeatureStore {
+    switch settings.store.kind {
+    case .sqlite: return SQLiteStore(path: settings.storePath)
+    case .memory: return MemoryStore()
+    case .redis:
+      var options = RedisStore.Options()
+      options.prefix = settings.redis.prefix
+      options.ttlSeconds = Int((settings.store.ttl?.milliseconds ?? 0) / 1000)
+      options.stallMs = max(1000, Int(settings.redis.timeout.milliseconds) * 5)
+      return RedisStore(try redisAddress(settings), options: options)
+    }
+  }
+
+  static func redisAddress(_ settings: Settings) throws -> RedisAddress {
+    var address = try RedisAddress(settings.redis.url)
+    if !settings.redis.username.isEmpty { address.user = settings.redis.username }
+    if !settings.redis.password.text.isEmpty { address.password = settings.redis.password.text }
+    if !settings.redis.caFile.isEmpty { address.caFile = settings.redis.caFile }
+    return address
+  }
+
+  /// Reads features the way `store.kind` says.
+  static func reader(_ settings: Settings) throws -> any FeatureReader {
+    switch settings.store.kind {
+    case .sqlite: return try SQLiteReader(path: settings.storePath)
+    case .redis:
+      return RedisReader(
+        try redisAddress(settings), prefix: settings.redis.prefix, timeoutMs: Int(settings.redis.timeout.milliseconds))
+    case .memory:
+      throw Failure(ExitCode.settings, "store.kind memory keeps features inside the worker; nothing else can read them")
+    }
+  }
+
+  /// Starts; a damaged state, already set aside, is rebuilt from the log.
+  func start() throws {
+    do { try worker.start(catalog: catalog) } catch WorkerFault.state(.corrupt(let text)) {
+      Log.shared.error(
+        "the state was damaged and set aside; it is rebuilt from the log",
+        mend: "nothing, if the log reaches back far enough; else restore a state backup", ["cause": .text(text)])
+      worker.close()
+      worker = try makeWorker()
+      try worker.start(catalog: catalog)
+    }
+  }
+
+  /// Runs until asked to stop or, with `until`, until caught up; then drains, saves and lets go.
+  ///
+  /// - Parameter each: Called after every round; false = stop now.
+  func run(while each: () -> Bool) throws {
+    try start()
+    do {
+      while try worker.step(waitMs: 50), each() {}
+    } catch {
+      worker.close()
+      throw error
+    }
+    _ = try worker.stop(deadlineMs: 8000)
+  }
+}
