@@ -39,6 +39,13 @@ public let program = Program<Context, Common>(
           .verb("check", ConfigCheck.self), .verb("show", ConfigShow.self), .verb("schema", ConfigSchema.self),
           .verb("docs", ConfigDocs.self), .verb("sample", ConfigSample.self),
         ]),
+      .verb("worker", WorkerVerb.self),
+      .group(
+        "features", "Reads live feature state.",
+        [.verb("get", FeaturesGet.self), .verb("watch", FeaturesWatch.self), .verb("top", FeaturesTop.self)]),
+      .group(
+        "check", "Compares what the pipeline does with what files say must follow.",
+        [.verb("stories", CheckStories.self), .verb("stream", CheckStream.self)]),
       .verb("version", VersionVerb.self),
       .verb("completion", CompletionVerb.self),
       .verb("man", ManualVerb.self),

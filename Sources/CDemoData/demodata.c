@@ -1,6 +1,8 @@
 #include "demodata.h"
 
-const unsigned char demo_events[] = {
+static const unsigned char events[] = {
 #embed "kuairand.csv.gz"
 };
-const size_t demo_events_count = sizeof demo_events;
+
+const unsigned char *demo_events(void) { return events; }
+size_t demo_events_count(void) { return sizeof events; }

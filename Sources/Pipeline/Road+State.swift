@@ -5,9 +5,6 @@ import Ports
 
 /// Rows to and from the state. Each carries the id of its slot, so a state explains itself.
 extension Road {
-  /// Rows of the table `metric`.
-  private static let metricRow: UInt32 = 0
-
   /// Copies what changed since the last save and completes the manifest.
   func save(into snapshot: inout Snapshot, manifest: inout Manifest) {
     for shard in 0..<shards {
@@ -29,8 +26,8 @@ extension Road {
       snapshot.append(.source, 0) { catalog.encodeSources(into: &$0) }
       sourcesChanged = false
     }
-    metricFold.pointee.save { row, write in
-      if let write { snapshot.append(.metric, row, write) } else { snapshot.delete(.metric, row) }
+    metricFold.pointee.drainSaving { key, bytes in
+      snapshot.append(.metric, Self.metricSlot(key)) { $0 += bytes }
     }
     dedup.drainChanged { row, bytes in snapshot.append(.ring, row) { $0 += bytes } }
     manifest.dedupHead = dedup.head
@@ -63,10 +60,32 @@ extension Road {
       case .title: titleFolds[shard(ofTitle: row.slot)].saving.mark(row.slot)
       case .catalog: catalogSaving.mark(row.slot)
       case .source: sourcesChanged = true
-      case .metric: metricFold.pointee.markUnsaved(row.slot)
+      case .metric: metricFold.pointee.markUnsaved(Self.metricKey(row.slot))
       case .ring: dedup.markUnsaved()
       case .manifest, .model, .pending: break
       }
+    }
+  }
+
+  /// Metric rows by slot: 0 global, 1 the head, genres by symbol from 2, titles by slot behind them.
+  private static let firstTitleSlot = UInt32(2 + Symbols.ceiling)
+
+  private static func metricSlot(_ key: UInt64) -> UInt32 {
+    let id = UInt32(truncatingIfNeeded: key)
+    switch key >> 32 {
+    case 0: return 0
+    case 1: return 2 + id
+    case 2: return firstTitleSlot + id
+    default: return 1
+    }
+  }
+
+  private static func metricKey(_ slot: UInt32) -> UInt64 {
+    switch slot {
+    case 0: 0
+    case 1: MetricFold.headKey
+    case ..<firstTitleSlot: 1 << 32 | UInt64(slot - 2)
+    default: 2 << 32 | UInt64(slot - firstTitleSlot)
     }
   }
 
@@ -93,7 +112,7 @@ extension Road {
         _ = id()
         if !rest().isEmpty { try catalog.decode(slot, rest()) }
       case .source: try catalog.decodeSources(row)
-      case .metric: try metricFold.pointee.load(slot, row)
+      case .metric: try metricFold.pointee.decode(Self.metricKey(slot), row)
       case .ring: ringRows.append(Array(row))
       case .manifest, .model, .pending: break
       }

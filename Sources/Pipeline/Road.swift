@@ -249,11 +249,13 @@ public final class Road {
       let entry = order[i]
       guard entry.pointee.role == .event else { continue }
       let event = entry.pointee.event
-      if let due = metricFold.pointee.nextBoundary, due < event.mergeTime { alerts += metricFold.pointee.advance(to: event.mergeTime) }
+      alerts += metricFold.pointee.advance(to: event.mergeTime, tally: &tally)
       guard effects[i].flags.contains(.folded) else { continue }
       metricFold.pointee.fold(event, Chunk.holding(entry).payload(of: event), effects[i], tally: &tally)
     }
-    if let due = metricFold.pointee.nextBoundary, due <= idleFrontier { alerts += metricFold.pointee.advance(to: idleFrontier + 1) }
+    if let due = metricFold.pointee.nextBoundary, due <= idleFrontier { 
+      alerts += metricFold.pointee.advance(to: idleFrontier + 1, tally: &tally)
+    }
     return alerts
   }
 }

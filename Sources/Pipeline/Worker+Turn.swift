@@ -195,7 +195,7 @@ extension Worker {
     status.alerts.append(alert)
     if status.alerts.count > 200 { status.alerts.removeFirst(100) }
     let event = AlertEvent(alert, group: options.group)
-    try send(OutRecord(topic: options.alertsTopic, key: Array(alert.id.utf8), value: event.json, headers: AlertEvent.headers))
+    try send(OutRecord(topic: options.alertsTopic, key: Array(alert.alertID.utf8), value: event.json, headers: AlertEvent.headers))
     publisher.note(alert: event.json)
   }
 

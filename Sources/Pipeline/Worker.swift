@@ -70,6 +70,9 @@ public final class Worker {
     publisher = Publisher(store: store, clock: clock, maxDelayMs: options.publishMaxDelayMs)
   }
 
+  /// Nothing is under way to the feature store.
+  public var publisherIsIdle: Bool { publisher.isIdle }
+
   var version: Version { Version(lineage: manifest.lineage, epoch: manifest.epoch, turn: manifest.turn) }
 
   /// One round of the loop. Returns false once a run that ends by itself is done.

@@ -93,7 +93,7 @@ private final class StoryStage {
       let minute = (sweep / 60_000) % 1440
       overrides.append(("trust.sweep_at", .string(StoryStage.clockText(minute))))
     }
-    parts = try WorkerParts(settings: SettingsOverlay.apply(overrides))
+    parts = try WorkerParts(loaded: SettingsOverlay.apply(overrides))
     for topic in parts.options.inputs { log.create(topic.name, partitions: 1) }
     let store = SQLiteStore(path: folder + "/features.db")
     reader = store

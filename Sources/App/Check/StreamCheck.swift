@@ -30,19 +30,19 @@ struct StreamCheck {
     var keys: [String: Set<String>] = ["user": Set(events.map(\.user)), "content": Set(catalog.map(\.id))]
     let topics = ["user-interactions", "content.catalog"] + Set(events.map(\.kind)).subtracting(Self.mixed).sorted().map { "events." + $0 }
     let mock = try MockCluster(topics: topics.map { ($0, Self.partitions) })
-    let settings = try SettingsOverlay.apply(
+    let loaded = try SettingsOverlay.apply(
       folder.settings.filter { $0.value.object == nil } + folder.settings.flatMap { SettingsOverlay.flat($0.value, prefix: $0.name) },
       more: [
         ("kafka.brokers", mock.bootstrap), ("kafka.group", "check-stream"), ("state_dir", work + "/state"),
         ("store.kind", "sqlite"), ("store.path", work + "/features.db"), ("until", "caught-up"), ("from", "earliest"),
         ("viewer.idle", "0"), ("align.max_bytes", "2GiB"),
       ])
-    let outlet = try KafkaOutlet(WorkerHost.kafka(settings, instanceID: nil, joinsGroup: false), topics: topics)
+    let outlet = try KafkaOutlet(loaded.settings.kafkaConfig(joinsGroup: false), topics: topics)
     for row in catalog {
       try outlet.send(OutRecord(topic: "content.catalog", key: Array(row.id.utf8), value: row.json, timestamp: events.first?.timestamp ?? 1))
     }
     // The mock keeps 5 MiB a partition: a backlog beyond that is folded while it is produced.
-    let host = try WorkerHost(settings: settings, joinsGroup: false)
+    let host = try WorkerHost(loaded: loaded, joinsGroup: false)
     try produce(events, through: outlet)
     try host.run { true }
     outlet.close()

@@ -28,7 +28,7 @@ struct DemoAudience {
   private var serial: UInt64 = 0
 
   init() {
-    let packed = UnsafeBufferPointer(start: demoEvents, count: demo_events_count)
+    let packed = UnsafeBufferPointer(start: demo_events(), count: demo_events_count())
     let table = CSVTable(GzipText.unpack(packed))
     rows = table.rows.map { row in
       Row(
@@ -175,6 +175,3 @@ struct DemoAudience {
     return OutRecord(topic: "events.rate", key: Array(user.utf8), value: writer.bytes, timestamp: time)
   }
 }
-
-/// The embedded bytes, as a pointer Swift can lend.
-private var demoEvents: UnsafePointer<UInt8> { withUnsafePointer(to: demo_events) { UnsafeRawPointer($0).assumingMemoryBound(to: UInt8.self) } }

@@ -12,7 +12,7 @@ struct CheckStories: Verb {
   @Option("only", "Only the story with this id.") var only = ""
 
   func run(_ context: Context) throws {
-    context.configureLog()
+    context.configureLog(atLeast: .warning)
     guard let bytes = FileSystem.read(file) else { throw Failure(ExitCode.data, "\(file) cannot be read") }
     let json: JSONValue
     do { json = try JSONValue(parsing: bytes) } catch { throw Failure(ExitCode.data, "\(file): \(error)") }
@@ -55,7 +55,7 @@ struct CheckStream: Verb {
   @Option("write", "Writes what was read in the expected files' layout into this folder.") var write = ""
 
   func run(_ context: Context) throws {
-    context.configureLog()
+    context.configureLog(atLeast: .warning)
     guard FileSystem.exists(data + "/params.json") else { throw Failure(ExitCode.misuse, "--data needs a folder with a params.json") }
     let report = try Worded.errors { try StreamCheck(folder: StreamFolder(path: data), output: context.output).run(writeTo: write) }
     for line in report.lines { context.output.line(line) }

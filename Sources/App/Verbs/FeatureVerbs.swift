@@ -42,7 +42,7 @@ struct FeaturesWatch: Verb {
         FeatureAnswer.write(answer, to: context.output)
         context.output.flush()
       }
-      if left > 0 { usleep(UInt32(every.milliseconds * 1000)) }
+      if left > 0 { usleep(UInt32(every.wholeMilliseconds * 1000)) }
     }
   }
 }
@@ -86,7 +86,7 @@ enum FeatureAnswer {
   static func read(_ key: String, _ reader: any FeatureReader, _ settings: Settings) throws -> JSONValue? {
     let now = SystemClock().wallMs
     guard
-      let all = try StoredFeatures.read(key, reader: reader, at: now, options: LearnSettings.options(settings))
+      let all = try StoredFeatures.read(key, reader: reader, at: now, options: settings.learnOptions())
     else { return nil }
     let updated = all["updated_at"]?.int64
     return .object([

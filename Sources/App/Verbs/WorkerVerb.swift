@@ -13,7 +13,7 @@ struct WorkerVerb: Verb {
 
   func run(_ context: Context) throws {
     context.configureLog()
-    let host = try Worded.errors { try WorkerHost(settings: context.settings) }
+    let host = try Worded.errors { try WorkerHost(loaded: context.loaded) }
     let service = try Worded.errors { try WorkerService(host: host, context: context) }
     defer { service.close() }
     try Worded.errors {
@@ -42,9 +42,9 @@ enum Worded {
 }
 
 extension Context {
-  func configureLog() {
-    Log.shared.configure(
-      level: LogLevel(name: settings.log.level.rawValue) ?? .info,
-      format: Log.Format(rawValue: settings.log.format.rawValue) ?? .auto)
+  /// - Parameter level: What a verb whose answer matters more keeps silent below.
+  func configureLog(atLeast level: LogLevel = .debug) {
+    let setup = settings.logSetup
+    Log.shared.configure(level: max(setup.level, level), format: setup.format)
   }
 }

@@ -8,7 +8,7 @@ enum Mappings {
     func add(_ mapping: CompiledMapping) throws { compiled = try compiled?.adding(mapping) ?? mapping }
     for name in settings.mappingNames {
       if name == "envelope" {
-        try add(.envelope)
+        try add(Envelope.mapping)
       } else {
         let node: Node
         do { node = try YAML.read(name) } catch { throw Failure(ExitCode.settings, "\(error)") }
@@ -21,6 +21,13 @@ enum Mappings {
       try add(CompiledMapping(tree(node), file: "inputs"))
     }
     return compiled!
+  }
+
+  /// The mapping files as they are: part of what a plan's fingerprint covers.
+  static func texts(_ settings: Settings) throws -> [String] {
+    settings.mappingNames.compactMap { name in
+      name == "envelope" ? nil : FileSystem.read(name).map { String(decoding: $0, as: UTF8.self) }
+    }
   }
 
   private static func tree(_ node: Node) -> MappingTree {

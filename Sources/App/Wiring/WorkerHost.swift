@@ -19,15 +19,16 @@ final class WorkerHost {
   private let catalog: [ReferenceRow]
 
   /// - Parameter joinsGroup: false for brokers inside this process, which know no groups.
-  init(settings: Settings, joinsGroup: Bool = true) throws {
-    parts = try WorkerParts(settings: settings)
+  init(loaded: LoadedSettings, joinsGroup: Bool = true) throws {
+    let settings = loaded.settings
+    parts = try WorkerParts(loaded: loaded)
     let parts = parts
     directory = try StateDirectory(settings.stateDir)
     let directory = directory
     let clock = clock
     catalog = try CatalogFiles.read(settings.catalog.files)
     makeWorker = {
-      let kafka = Self.kafka(settings, instanceID: directory.instanceID, joinsGroup: joinsGroup)
+      let kafka = settings.kafkaConfig(instanceID: directory.instanceID, joinsGroup: joinsGroup)
       if let problem = kafka.problem() { throw problem }
       return parts.worker(
         source: try KafkaSource(kafka), store: try Self.store(settings),
@@ -38,40 +39,13 @@ final class WorkerHost {
     worker = try makeWorker()
   }
 
-  static func kafka(_ settings: Settings, instanceID: String?, joinsGroup: Bool) -> KafkaConfig {
-    var options = Dictionary(settings.kafka.options.pairs.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
-    if options["session.timeout.ms"] == nil { options["session.timeout.ms"] = String(settings.kafka.sessionTimeout.milliseconds) }
-    return KafkaConfig(
-      brokers: settings.kafka.brokers.joined(separator: ","), group: settings.kafka.group, instanceID: instanceID,
-      clientID: settings.kafka.clientID, options: options, joinsGroup: joinsGroup,
-      log: { severity, line in
-        if severity <= 4 {
-          Log.shared.warning("kafka", mend: "see the message", ["said": .text(line)])
-        } else {
-          Log.shared.debug("kafka", ["said": .text(line)])
-        }
-      })
-  }
-
   static func store(_ settings: Settings) throws -> any FeatureStore {
     switch settings.store.kind {
     case .sqlite: return SQLiteStore(path: settings.storePath)
     case .memory: return MemoryStore()
     case .redis:
-      var options = RedisStore.Options()
-      options.prefix = settings.redis.prefix
-      options.ttlSeconds = Int((settings.store.ttl?.milliseconds ?? 0) / 1000)
-      options.stallMs = max(1000, Int(settings.redis.timeout.milliseconds) * 5)
-      return RedisStore(try redisAddress(settings), options: options)
+      return RedisStore(try settings.redisAddress(), options: settings.redisOptions())
     }
-  }
-
-  static func redisAddress(_ settings: Settings) throws -> RedisAddress {
-    var address = try RedisAddress(settings.redis.url)
-    if !settings.redis.username.isEmpty { address.user = settings.redis.username }
-    if !settings.redis.password.text.isEmpty { address.password = settings.redis.password.text }
-    if !settings.redis.caFile.isEmpty { address.caFile = settings.redis.caFile }
-    return address
   }
 
   /// Reads features the way `store.kind` says.
@@ -80,7 +54,7 @@ final class WorkerHost {
     case .sqlite: return try SQLiteReader(path: settings.storePath)
     case .redis:
       return RedisReader(
-        try redisAddress(settings), prefix: settings.redis.prefix, timeoutMs: Int(settings.redis.timeout.milliseconds))
+        try settings.redisAddress(), prefix: settings.redis.prefix, timeoutMs: Int(settings.redis.timeout.wholeMilliseconds))
     case .memory:
       throw Failure(ExitCode.settings, "store.kind memory keeps features inside the worker; nothing else can read them")
     }

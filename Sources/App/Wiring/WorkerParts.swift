@@ -16,11 +16,13 @@ struct WorkerParts {
   let options: WorkerOptions
   let decode: DecodeOptions
 
-  init(settings: Settings) throws {
-    self.settings = settings
+  init(loaded: LoadedSettings) throws {
+    settings = loaded.settings
     mapping = try Mappings.compile(settings)
     decode = Self.decodeOptions(settings)
-    options = Self.workerOptions(settings, mapping)
+    var options = Self.workerOptions(settings, mapping)
+    options.fingerprint = loaded.fingerprint(try Mappings.texts(settings))
+    self.options = options
   }
 
   func decoder(_ ids: Identities) -> Decoder { Decoder(mapping: mapping, options: decode, ids: ids) }
@@ -38,9 +40,9 @@ struct WorkerParts {
 
   private static func decodeOptions(_ settings: Settings) -> DecodeOptions {
     var options = DecodeOptions()
-    options.tooOldMs = settings.tooOld.map(\.milliseconds)
+    options.tooOldMs = settings.tooOld.map(\.wholeMilliseconds)
     options.floorAt2000 = settings.limits.refuseBefore2000
-    options.futureMs = settings.limits.clampAhead.milliseconds
+    options.futureMs = settings.limits.clampAhead.wholeMilliseconds
     options.embeddingDim = settings.embedding.dim > 0 ? settings.embedding.dim : nil
     return options
   }
@@ -55,25 +57,24 @@ struct WorkerParts {
     case .earliest: options.startAt = .earliest
     case .latest: options.startAt = .latest
     case .timestamp(let time): options.startAt = .timestamp(time)
-    case .last(let past): options.startAt = .timestamp(SystemClock().wallMs - past.milliseconds)
+    case .last(let past): options.startAt = .timestamp(SystemClock().wallMs - past.wholeMilliseconds)
     }
     options.untilCaughtUp = settings.until == .caughtUp
-    options.alignMaxWaitMs = Int(settings.align.maxWait.milliseconds)
+    options.alignMaxWaitMs = Int(settings.align.maxWait.wholeMilliseconds)
     options.alignMaxBytes = settings.align.maxBytes.bytes
-    options.checkpointIntervalMs = Int(settings.checkpoint.interval.milliseconds)
-    options.planKeepMs = settings.plan.keep.milliseconds
+    options.checkpointIntervalMs = Int(settings.checkpoint.interval.wholeMilliseconds)
+    options.planKeepMs = settings.plan.keep.wholeMilliseconds
     options.shards = settings.shards
-    options.dedupWindowMs = settings.dedup.window.milliseconds
+    options.dedupWindowMs = settings.dedup.window.wholeMilliseconds
     options.dedupMaxBytes = settings.dedup.maxBytes.bytes
-    options.publishMaxDelayMs = Int(settings.publish.maxDelay.milliseconds)
-    options.sweepMinute = settings.trust.sweepAt.minuteOfDay
+    options.publishMaxDelayMs = Int(settings.publish.maxDelay.wholeMilliseconds)
+    options.sweepMinute = settings.trust.sweepAt.minutes
     options.deadLetterTopic = settings.kafka.deadLetterTopic
     options.alertsTopic = settings.kafka.alertsTopic
     options.acceptGap = settings.acceptGap
-    options.learn = LearnSettings.options(settings)
+    options.learn = settings.learnOptions()
     options.publish = publishForm(settings)
     options.sha256 = { Digest.sha256($0) }
-    options.fingerprint = Fingerprint.of(settings, mapping: mapping)
     return options
   }
 
