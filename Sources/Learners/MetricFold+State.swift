@@ -32,6 +32,17 @@ extension MetricFold {
     for (key, bytes) in rows.sorted(by: { $0.0 < $1.0 }) { try body(key, bytes) }
   }
 
+  /// A save failed: the row of this key is handed out again.
+  public mutating func markUnsaved(_ key: UInt64) {
+    let id = Int(UInt32(truncatingIfNeeded: key))
+    switch key >> 32 {
+    case 0: saving.mark(global)
+    case 1: if id < genres.count, genres[id] != .max { saving.mark(genres[id]) }
+    case 2: if id < titles.count, titles[id] != .max { saving.mark(titles[id]) } else { deleted.append(key) }
+    default: headIsDirty = true
+    }
+  }
+
   /// Puts a stored row back; ``finishLoading()`` follows the last one.
   public mutating func decode(_ key: UInt64, _ stored: UnsafeRawBufferPointer) throws(StateError) {
     var reader = ByteReader(stored)

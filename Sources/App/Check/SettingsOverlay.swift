@@ -16,7 +16,8 @@ enum SettingsOverlay {
   static func apply(_ overrides: [(name: String, value: JSONValue)], more: [(String, String)] = []) throws -> LoadedSettings {
     let nodes =
       overrides.map { (path: $0.name, node: node($0.value)) } + more.map { (path: $0.0, node: Node($0.1)) }
-    let loaded = Settings.load(file: nil, environment: [:], overlay: nodes)
+    let tree = try YAML.parse(Shipped.text("worker")!, name: "configs/worker.yaml")
+    let loaded = Settings.load(tree: tree, overlay: nodes)
     guard loaded.problems.isEmpty else {
       throw Failure(ExitCode.settings, loaded.problems.map { "\($0)" }.joined(separator: "\n"))
     }

@@ -18,10 +18,11 @@ struct WorkerParts {
 
   init(loaded: LoadedSettings) throws {
     settings = loaded.settings
-    mapping = try Mappings.compile(settings)
+    let mappings = try settings.mappings()
+    mapping = mappings.compiled
     decode = Self.decodeOptions(settings)
     var options = Self.workerOptions(settings, mapping)
-    options.fingerprint = loaded.fingerprint(try Mappings.texts(settings))
+    options.fingerprint = loaded.fingerprint(mappings.texts)
     self.options = options
   }
 
