@@ -11,20 +11,15 @@ final class Transport: @unchecked Sendable {
   private let descriptor: Int32
   private let address: RedisAddress
   private var session: OpaquePointer?
+  /// Something was received: the other side speaks our language.
+  private var hasHeard = false
 
   /// Resolves, connects and shakes hands; deadline in monotonic ns. Resolving has no deadline of its own.
   init(_ address: RedisAddress, deadline: Int64) throws(PortError) {
     self.address = address
     descriptor = try Self.connect(address, deadline)
-    if address.usesTLS {
-      do throws(PortError) {
-        try shakeHands(deadline)
-      } catch {
-        SSL_free(session)
-        Glibc.close(descriptor)
-        throw error
-      }
-    }
+    // Everything is set by now: should this throw, `deinit` frees and closes.
+    if address.usesTLS { try shakeHands(deadline) }
   }
 
   deinit {
@@ -55,7 +50,8 @@ final class Transport: @unchecked Sendable {
       return count > 0 ? Int(count) : try wouldBlock(session, count)
     }
     let count = Glibc.recv(descriptor, buffer.baseAddress, buffer.count, 0)
-    if count == 0 { throw lost("closed the connection" + (address.usesTLS ? "" : " (does it expect TLS, rediss://?)")) }
+    if count == 0 { throw lost("closed the connection" + hint) }
+    if count > 0 { hasHeard = true }
     return count > 0 ? count : try wouldBlock()
   }
 
@@ -71,8 +67,10 @@ final class Transport: @unchecked Sendable {
   private func wouldBlock() throws(PortError) -> Int {
     let number = errno
     if number == EAGAIN || number == EINTR { return 0 }
-    throw lost("was lost: \(String(cString: strerror(number)))")
+    throw lost("was lost: \(String(cString: strerror(number)))" + hint)
   }
+
+  private var hint: String { address.usesTLS || hasHeard ? "" : " (does it expect TLS, rediss://?)" }
 
   private func wouldBlock(_ session: OpaquePointer, _ result: Int32) throws(PortError) -> Int {
     switch SSL_get_error(session, result) {

@@ -10,10 +10,16 @@ final class RedisServer {
   private let arguments: [String]
   private var process: Process?
 
-  static let isInstalled = (try? shell("which", "redis-server")) != nil
-
-  init(_ arguments: [String] = []) throws {
+  /// - Parameter certificates: Serves TLS with these instead of plain connections.
+  init(_ arguments: [String] = [], certificates: Certificates? = nil) throws {
     port = Self.freePort()
+    var arguments = arguments
+    if let certificates {
+      arguments += [
+        "--port", "0", "--tls-port", "\(port)", "--tls-auth-clients", "no", "--tls-cert-file", certificates.certificate,
+        "--tls-key-file", certificates.key, "--tls-ca-cert-file", certificates.authority,
+      ]
+    }
     self.arguments = arguments
     try start()
   }
@@ -24,7 +30,7 @@ final class RedisServer {
   var address: RedisAddress { try! RedisAddress(url) }
 
   /// Starts it, with nothing in memory.
-  func start(configuration: [String] = []) throws {
+  func start() throws {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments =
@@ -93,5 +99,27 @@ final class RedisServer {
         connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
       }
     }
+  }
+}
+
+/// An authority of the test's own and a certificate for 127.0.0.1 that it signed.
+final class Certificates {
+  private let scratch = Scratch()
+  var authority: String { scratch.file("ca.pem") }
+  var certificate: String { scratch.file("server.pem") }
+  var key: String { scratch.file("server.key") }
+
+  init() throws {
+    try shell(
+      "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test authority",
+      "-keyout",
+      scratch.file("ca.key"), "-out", authority)
+    try shell(
+      "openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=server", "-keyout", key, "-out",
+      scratch.file("server.csr"))
+    try "subjectAltName=IP:127.0.0.1\n".write(toFile: scratch.file("names"), atomically: true, encoding: .utf8)
+    try shell(
+      "openssl", "x509", "-req", "-in", scratch.file("server.csr"), "-CA", authority, "-CAkey", scratch.file("ca.key"),
+      "-CAcreateserial", "-days", "2", "-extfile", scratch.file("names"), "-out", certificate)
   }
 }

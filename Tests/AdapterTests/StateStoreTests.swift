@@ -111,7 +111,7 @@ private func bulk(rows: UInt32, bytes: Int, salt: UInt8, _ manifest: String) -> 
     scratch.copy("state.db", to: "damaged.db")
     let whole = try Data(contentsOf: URL(fileURLWithPath: damaged))
     var noticed = 0
-    for at in stride(from: 0, to: whole.count, by: inLog ? 1543 : 811) {
+    for at in stride(from: 0, to: whole.count, by: inLog ? 4099 : 2039) {
       scratch.copy("state.db", to: "damaged.db")
       var bytes = whole
       bytes[at] ^= 0x10
@@ -274,6 +274,7 @@ func shell(_ arguments: String...) throws -> String {
   process.arguments = arguments
   let pipe = Pipe()
   process.standardOutput = pipe
+  process.standardError = FileHandle.nullDevice
   try process.run()
   let output = pipe.fileHandleForReading.readDataToEndOfFile()
   process.waitUntilExit()
