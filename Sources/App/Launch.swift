@@ -1,5 +1,6 @@
 import Glibc
 import Options
+import Telemetry
 
 /// Starts the program: words to a verb, settings, signals, exit code.
 public enum Launch {
@@ -42,6 +43,8 @@ public enum Launch {
       for problem in loaded.problems { complain("\(problem)\n") }
       exit(ExitCode.settings)
     }
+    let (level, format) = loaded.settings.logSetup
+    Log.shared.configure(level: level, format: format)
     let output = Output(form: common.output, color: !common.noColor, environment: environment)
     let context = Context(
       loaded: loaded, output: output, environment: environment,

@@ -10,6 +10,17 @@ public struct LoadedSettings: Sendable {
   public var problems: [Problem]
   /// Worth a line in the log, no reason to stop.
   public var warnings: [Problem]
+
+  /// All rows as one JSON object, name to value and origin; secrets are stars (`config show`, `/debug/config`).
+  public var json: String { Self.json(rows) }
+
+  static func json(_ rows: [LoadedRow]) -> String {
+    let members = rows.map { row in
+      "\(JSONText.quoted(row.row.path)):{\"value\":\(JSONText.quoted(row.text)),"
+        + "\"origin\":\(JSONText.quoted("\(row.origin)"))}"
+    }
+    return "{\(members.joined(separator: ","))}"
+  }
 }
 
 extension Settings {

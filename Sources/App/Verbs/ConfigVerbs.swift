@@ -37,11 +37,7 @@ struct ConfigShow: Verb {
       throw Failure(ExitCode.misuse, "no setting is called \(name)" + (near.map { "; did you mean \($0)?" } ?? ""))
     }
     if context.output.isJSON {
-      let members = rows.map { row in
-        "\(JSONText.quoted(row.row.path)):{\"value\":\(JSONText.quoted(row.text)),"
-          + "\"origin\":\(JSONText.quoted("\(row.origin)"))}"
-      }
-      context.output.line("{\(members.joined(separator: ","))}")
+      context.output.line(LoadedSettings.json(rows))
     } else {
       context.output.table(["SETTING", "VALUE", "FROM"], rows.map { [$0.row.path, $0.text, "\($0.origin)"] })
     }
