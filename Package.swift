@@ -72,7 +72,7 @@ let package = Package(
     tests("KernelsTests", ["Kernels"]),
     tests("JSONTests", ["JSON"]),
     tests("OptionsTests", ["Options"]),
-    tests("EventsTests", ["Events", "JSON"]),
+    tests("EventsTests", ["Events", "JSON", "Options"]),
     tests("LearnersTests", ["Learners", "Events", "Kernels", "JSON"], resources: [.copy("Golden")]),
     tests("BanditsTests", ["Bandits", "JSON"]),
     tests("PipelineTests", ["Pipeline", "MemoryPort", "Ports", "Events", "Learners"]),

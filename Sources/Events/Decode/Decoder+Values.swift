@@ -52,7 +52,7 @@ extension Decoder {
     case .test(let predicate): token = Token(holds(predicate, slots) ? .yes : .no)
     }
     guard token.kind.rawValue > TokenKind.null.rawValue else { return token }
-    if let converter = step.converter { token = convert(token, converter) }
+    if let converter = step.converter, !step.isRecordTime { token = convert(token, converter) }
     guard !step.prefix.isEmpty, token.kind != .bad else { return token }
     if token.kind == .escaped { token = scratch.unescape(token) }
     if token.kind == .integer { token = convert(token, .text) }

@@ -20,7 +20,7 @@ struct Scanner {
   var present: UInt64 = 0
   /// A number beyond what a double holds was met.
   var notFinite = false
-  /// A member was met that the table does not know.
+  /// A member of the root was met that the table does not know.
   var unknown = false
 
   /// - Parameter tokens: Slot 0; one more token stands before it.
@@ -87,7 +87,7 @@ struct Scanner {
         previous = member
         expected = Int(members[member].next)
       } else {
-        unknown = true
+        if node == 0 { unknown = true }
         guard skip(depth) else { return false }
       }
       skipBlanks()

@@ -18,6 +18,9 @@ struct ValueStep: Sendable {
   var prefix: [UInt8] = []
   var converter: Converter?
 
+  /// Ms by definition: no converter guesses its unit.
+  var isRecordTime: Bool { if case .recordTime = origin { true } else { false } }
+
   /// The slot, if the value is taken as it stands.
   var plainSlot: Int? {
     guard case .slot(let slot) = origin, prefix.isEmpty, converter == nil else { return nil }
