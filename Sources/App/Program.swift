@@ -46,6 +46,7 @@ public let program = Program<Context, Common>(
       .group(
         "check", "Compares what the pipeline does with what files say must follow.",
         [.verb("stories", CheckStories.self), .verb("stream", CheckStream.self)]),
+      .verb("top", TopVerb.self),
       .verb("version", VersionVerb.self),
       .verb("completion", CompletionVerb.self),
       .verb("man", ManualVerb.self),

@@ -12,7 +12,7 @@ public final class AdminServer: Sendable {
   public struct Settings: Sendable {
     public var address = "127.0.0.1"
     /// 0 = any free port.
-    public var port = 9747
+    public var port = 9391
     /// JSON of `/version`.
     public var version: [UInt8] = Array("{}".utf8)
     /// Text of `/debug/config`, secrets masked.

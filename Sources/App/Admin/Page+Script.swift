@@ -85,7 +85,7 @@ extension Page {
       const head = el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Title"), el("th", { scope: "col" }, lead === "trust" ? "Trust" : "Trend"),
         ...parts.map((p) => el("th", { scope: "col" }, p[1]))));
       const rows = list.map((t) => el("tr", {},
-        el("td", { className: "name" }, t.name || t.id, el("small", {}, (t.name ? t.id + " · " : "") + count(t.evidence) + " interactions" + (lead === "trust" ? "" : " · trust " + score(t.trust)))),
+        el("td", { className: "name" }, t.name || t.id, el("small", {}, (t.name ? t.id + " · " : "") + (lead === "trust" ? count(t.evidence) + " interactions" : "trust " + score(t.trust)))),
         el("td", { className: "lead" }, lead === "trust" ? score(t.trust) : rate(t.trend)),
         ...parts.map(([key, name]) => { const d = el("td", {}, score(t.components[key]), bar(t.components[key])); d.dataset.short = name; return d; })));
       if (!rows.length) rows.push(el("tr", {}, el("td", { colSpan: 7 }, "no title has been seen yet")));

@@ -28,10 +28,8 @@ extension Page {
     #about { opacity: .85; flex: 1; min-width: 10rem; }
     #note, noscript p { margin: 0; padding: .45rem 1rem; background: var(--bar-bed); }
     main { display: grid; grid-template-columns: repeat(12, 1fr); gap: .8rem; padding: .8rem; max-width: 100rem; margin: 0 auto; outline: none; }
-    section { grid-column: span 3; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem; min-width: 0; }
-    #rate, #lag { grid-column: span 4; } #freshness { grid-column: span 4; }
-    #top-trust, #top-trend { grid-column: span 6; } #alerts { grid-column: span 4; } #dead-letters { grid-column: span 8; }
-    #lookup { grid-column: span 8; } #spotlight { grid-column: span 4; }
+    section { grid-column: span 4; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem; min-width: 0; }
+    .half { grid-column: span 6; } .wide { grid-column: span 8; }
     h2 { font-size: .95rem; margin: 0 0 .3rem; }
     h3 { font-size: .85rem; margin: .8rem 0 .3rem; }
     .big { margin: 0; font-size: .95rem; color: var(--quiet); }
@@ -79,9 +77,9 @@ extension Page {
     .skip { position: absolute; left: -99rem; } .skip:focus { left: .5rem; top: .5rem; background: var(--card); color: var(--ink); padding: .5rem 1rem; z-index: 1; }
     .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); margin: 0; }
     a { color: inherit; } footer { padding: 0 1rem 1rem; color: var(--quiet); }
-    @media (max-width: 68rem) { section, section[id] { grid-column: span 6; } section.wide { grid-column: span 12; } }
+    @media (max-width: 68rem) { section { grid-column: span 6; } .half, .wide, #freshness { grid-column: span 12; } }
     @media (max-width: 44rem) {
-      section[id], section.wide { grid-column: span 12; } main { padding: .5rem; gap: .5rem; } section { padding: .7rem .8rem; }
+      section, .half, .wide { grid-column: 1 / -1; } main { padding: .5rem; gap: .5rem; } section { padding: .7rem .8rem; }
       .titles, .titles tbody, .titles tr { display: block; } .titles thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
       .titles tr { display: grid; grid-template-columns: repeat(5, 1fr) ; gap: 0 .5rem; border-top: 1px solid var(--line); padding: .4rem 0; }
       .titles td { border: 0; padding: 0; text-align: left !important; } .titles td:first-child { grid-column: 1 / 5; } .titles td:nth-child(2) { text-align: right !important; }

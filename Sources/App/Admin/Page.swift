@@ -57,16 +57,16 @@ enum Page {
         <p class="sub" id="alerts-sub">none yet</p>
         <ul id="alerts-rows"></ul>
       </section>
-      <section id="dead-letters" aria-labelledby="dead-letters-h">
+      <section id="dead-letters" class="wide" aria-labelledby="dead-letters-h">
         <h2 id="dead-letters-h">Dead letters</h2>
         <p class="sub" id="dead-letters-sub">none</p>
         <div class="scroll" tabindex="0" role="region" aria-labelledby="dead-letters-h"><table id="dead-letters-table"></table></div>
       </section>
-      <section id="top-trust" class="wide" aria-labelledby="top-trust-h">
+      <section id="top-trust" class="half" aria-labelledby="top-trust-h">
         <h2 id="top-trust-h">Most trusted titles</h2>
         <div class="scroll" tabindex="0" role="region" aria-labelledby="top-trust-h"><table class="titles" id="top-trust-table"></table></div>
       </section>
-      <section id="top-trend" class="wide" aria-labelledby="top-trend-h">
+      <section id="top-trend" class="half" aria-labelledby="top-trend-h">
         <h2 id="top-trend-h">Trending titles</h2>
         <div class="scroll" tabindex="0" role="region" aria-labelledby="top-trend-h"><table class="titles" id="top-trend-table"></table></div>
       </section>
