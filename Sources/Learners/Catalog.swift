@@ -17,8 +17,13 @@ public final class Catalog: @unchecked Sendable {
   public private(set) var titleCount = 0
   let facts = RowChunks<TitleFacts>()
   let versions = RowChunks<TitleVersion>()
-  var vectors: VectorChunks
-  var genreVectors: GenreVectors
+  /// In cells of their own: a stored class property would be checked for exclusive access at every reading.
+  private let vectorCell: UnsafeMutablePointer<VectorChunks>
+  let genres: UnsafeMutablePointer<GenreVectors>
+  var vectors: VectorChunks {
+    get { vectorCell.pointee }
+    set { vectorCell.pointee = newValue }
+  }
   private(set) var slots = 0
   private(set) var versionCount: UInt32 = 0
   private var freeVersions: [UInt32] = []
@@ -27,8 +32,10 @@ public final class Catalog: @unchecked Sendable {
   /// - Parameter dimension: 0 takes the length of the first vector that comes.
   public init(dimension: Int = 0) {
     self.dimension = dimension
-    vectors = VectorChunks(dimension: dimension)
-    genreVectors = GenreVectors(dimension: dimension, stride: vectors.stride)
+    vectorCell = .allocate(capacity: 1)
+    vectorCell.initialize(to: VectorChunks(dimension: dimension))
+    genres = .allocate(capacity: 1)
+    genres.initialize(to: GenreVectors(dimension: dimension, stride: vectorCell.pointee.stride))
   }
 
   deinit {
@@ -40,7 +47,10 @@ public final class Catalog: @unchecked Sendable {
     facts.free()
     versions.free()
     vectors.free()
-    genreVectors.free()
+    genres.pointee.free()
+    vectorCell.deallocate()
+    genres.deinitialize(count: 1)
+    genres.deallocate()
   }
 
   /// Makes room for title slots below `count` (titles that events name need a place too). Between turns only.
@@ -113,10 +123,10 @@ public final class Catalog: @unchecked Sendable {
   }
 
   /// Brings genre vectors up to date after rows were applied. Between turns only.
-  public func settle() { genreVectors.settle() }
+  public func settle() { genres.pointee.settle() }
 
   /// Mean vector of a genre's titles, ``stride`` floats.
-  public func genreVector(_ symbol: UInt16) -> UnsafePointer<Float>? { genreVectors.mean(symbol) }
+  public func genreVector(_ symbol: UInt16) -> UnsafePointer<Float>? { genres.pointee.mean(symbol) }
 
   func versionVector(_ version: UInt32) -> UnsafePointer<Float>? {
     version != TitleFacts.noVersion && versions.row(version).pointee.hasVector ? UnsafePointer(vectors.vector(version)) : nil
@@ -143,15 +153,15 @@ public final class Catalog: @unchecked Sendable {
     title.pointee.platforms.removeAll()
     for platform in row.platforms { title.pointee.platforms.append(ids.symbols.symbol(platform)) }
     title.pointee.uptime = uptime(title.pointee)
-    var genres: [UInt16] = []
+    var symbols: [UInt16] = []
     for genre in row.genres {
       let symbol = ids.symbols.symbol(genre)
-      if symbol != 0, !genres.contains(symbol) { genres.append(symbol) }
+      if symbol != 0, !symbols.contains(symbol) { symbols.append(symbol) }
     }
     var embedding = row.embedding ?? []
     if dimension == 0, !embedding.isEmpty { fixDimension(embedding.count) }
     if embedding.count != dimension { embedding = [] }
-    turn(slot, to: genres, embedding)
+    turn(slot, to: symbols, embedding)
   }
 
   private func remove(_ slot: UInt32) {
@@ -175,11 +185,11 @@ public final class Catalog: @unchecked Sendable {
 
   func fixDimension(_ count: Int) {
     vectors.free()
-    genreVectors.free()
+    genres.pointee.free()
     dimension = count
     vectors = VectorChunks(dimension: count)
     for index in 0..<((Int(versionCount) + 4095) / 4096) { vectors.make(index) }
-    genreVectors = GenreVectors(dimension: count, stride: vectors.stride)
+    genres.pointee = GenreVectors(dimension: count, stride: vectors.stride)
   }
 
   /// Makes these genres and this vector current; the same pair as before keeps its version.
@@ -231,12 +241,12 @@ public final class Catalog: @unchecked Sendable {
 
   func link(_ version: UInt32) {
     guard let vector = versionVector(version) else { return }
-    genreVectors.move(versionGenres(version), vector, by: 1)
+    genres.pointee.move(versionGenres(version), vector, by: 1)
   }
 
   private func unlink(_ version: UInt32) {
     guard let vector = versionVector(version) else { return }
-    genreVectors.move(versionGenres(version), vector, by: -1)
+    genres.pointee.move(versionGenres(version), vector, by: -1)
   }
 
   /// Lets a title's facts show a version's genres and vector.

@@ -31,6 +31,7 @@ func clamp01(_ value: Double) -> Double { min(1, max(0, value)) }
 extension Event {
   /// Share of a title that this watch covers, 0-1: own durations, else the catalog's runtime, else the rate it
   /// carries, else its completed flag; nil when none of them is there.
+  @inline(__always)
   public func completion(runtimeMinutes: Double) -> Double? {
     if duration >= 0 {
       if total > 0 { return min(1, duration / total) }

@@ -28,10 +28,19 @@ public struct TitleFold: ~Copyable {
     self.shards = shards
   }
 
-  /// Folds an event into its title. Impressions are folded item by item, ``foldItem(_:_:)``.
+  /// The same for an event in hand.
   public mutating func fold(_ event: Event, _ payload: Payload, _ effect: Effect) {
-    guard effect.flags.contains(.folded), event.title != Event.none else { return }
-    switch event.kind {
+    withUnsafePointer(to: event) { fold($0, payload, effect) }
+  }
+
+  public mutating func foldItem(_ event: Event, _ item: ShownItem) {
+    withUnsafePointer(to: event) { foldItem($0, item) }
+  }
+
+  /// Folds an event into its title. Impressions are folded item by item, ``foldItem(_:_:)``.
+  public mutating func fold(_ event: UnsafePointer<Event>, _ payload: Payload, _ effect: Effect) {
+    guard effect.flags.contains(.folded), event.pointee.title != Event.none else { return }
+    switch event.pointee.kind {
     case .watch:
       guard effect.flags.contains(.watch) else { return }
       let row = touch(event)
@@ -60,7 +69,7 @@ public struct TitleFold: ~Copyable {
   }
 
   /// Folds one shown item of an impression, after the viewer's fold has told whether it counts.
-  public mutating func foldItem(_ event: Event, _ item: ShownItem) {
+  public mutating func foldItem(_ event: UnsafePointer<Event>, _ item: ShownItem) {
     let row = touch(event, item.title)
     if item.counted { row.pointee.s.impressions += 1 }
   }
@@ -106,50 +115,50 @@ public struct TitleFold: ~Copyable {
   }
 
   @inline(__always)
-  private mutating func touch(_ event: Event) -> UnsafeMutablePointer<TitleRow> { touch(event, event.title) }
+  private mutating func touch(_ event: UnsafePointer<Event>) -> UnsafeMutablePointer<TitleRow> { touch(event, event.pointee.title) }
 
   @inline(__always)
-  private mutating func touch(_ event: Event, _ slot: UInt32) -> UnsafeMutablePointer<TitleRow> {
+  private mutating func touch(_ event: UnsafePointer<Event>, _ slot: UInt32) -> UnsafeMutablePointer<TitleRow> {
     let row = table.row(slot)
     if row.pointee.s.bits & 2 == 0 {
       row.pointee.s.bits |= 3
-      row.pointee.s.firstEvent = event.time
-      row.pointee.s.lastEvent = event.time
+      row.pointee.s.firstEvent = event.pointee.time
+      row.pointee.s.lastEvent = event.pointee.time
     }
     row.pointee.s.previousEvent = row.pointee.s.lastEvent
-    row.pointee.s.lastEvent = max(row.pointee.s.lastEvent, event.time)
-    row.pointee.s.changedAt = event.mergeTime
-    row.pointee.s.comparedAt = event.mergeTime
+    row.pointee.s.lastEvent = max(row.pointee.s.lastEvent, event.pointee.time)
+    row.pointee.s.changedAt = event.pointee.mergeTime
+    row.pointee.s.comparedAt = event.pointee.mergeTime
     publishing.mark(slot)
     saving.mark(slot)
     return row
   }
 
-  private func trend(_ row: UnsafeMutablePointer<TitleRow>, _ event: Event, _ effect: Effect) {
+  private func trend(_ row: UnsafeMutablePointer<TitleRow>, _ event: UnsafePointer<Event>, _ effect: Effect) {
     TitleRow.decayed(
-      &row.pointee.s.trend, &row.pointee.s.trendAt, add: effect.trendWeight, time: event.time, tau: options.trendTauMs)
-    if event.kind == .watch {
+      &row.pointee.s.trend, &row.pointee.s.trendAt, add: effect.trendWeight, time: event.pointee.time, tau: options.trendTauMs)
+    if event.pointee.kind == .watch {
       TitleRow.decayed(
-        &row.pointee.s.popularity, &row.pointee.s.popularityAt, add: 1, time: event.time, tau: options.popularityTauMs)
+        &row.pointee.s.popularity, &row.pointee.s.popularityAt, add: 1, time: event.pointee.time, tau: options.popularityTauMs)
     }
   }
 
   /// One vote of a voter, title and UTC day; the first stands. Two days are remembered.
-  private mutating func vote(_ event: Event, _ payload: Payload) {
+  private mutating func vote(_ event: UnsafePointer<Event>, _ payload: Payload) {
     let row = touch(event)
-    if event.flags.contains(.checker) {
-      let checked = event.duration.isNaN ? event.time : Int64(event.duration)
+    if event.pointee.flags.contains(.checker) {
+      let checked = event.pointee.duration.isNaN ? event.pointee.time : Int64(event.pointee.duration)
       row.pointee.s.lastCheck = max(row.pointee.s.lastCheck, checked)
-      if event.flags.contains(.deepLinkSet) { row.pointee.deepLink = event.flags.contains(.deepLink) }
+      if event.pointee.flags.contains(.deepLinkSet) { row.pointee.deepLink = event.pointee.flags.contains(.deepLink) }
     }
     var voter = UInt64(1) << 63
-    if event.viewer != Event.none {
-      voter = UInt64(event.viewer) + 1
+    if event.pointee.viewer != Event.none {
+      voter = UInt64(event.pointee.viewer) + 1
     } else if let text = payload.field(.voter) {
       voter = xxh3(UnsafeRawBufferPointer(text)) | UInt64(1) << 63
     }
-    guard first(voter, on: utcDay(event.time), row) else { return }
-    if event.flags.contains(.available) {
+    guard first(voter, on: utcDay(event.pointee.time), row) else { return }
+    if event.pointee.flags.contains(.available) {
       row.pointee.s.available += 1
     } else {
       row.pointee.s.unavailable += 1

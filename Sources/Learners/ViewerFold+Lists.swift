@@ -30,7 +30,7 @@ extension ViewerFold {
 
   /// Counts against the cap; false (and counted) if it is reached.
   func isWithinCap(
-    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ title: UInt32, _ what: Capped,
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ title: UInt32, _ what: Capped,
     _ tally: inout Tally
   ) -> Bool {
     let limit: UInt16
@@ -40,7 +40,7 @@ extension ViewerFold {
     case .completions: limit = options.trust.completionCap
     }
     guard limit > 0 else { return true }
-    let day = UInt64(UInt16(truncatingIfNeeded: utcDay(event.time)))
+    let day = UInt64(UInt16(truncatingIfNeeded: utcDay(event.pointee.time)))
     let key = UInt64(title) << 16 | day
     let found = findLast(key, shift: 16, in: UnsafePointer(row.pointee.caps.base), count: row.pointee.caps.count)
     if found >= 0 {
@@ -96,16 +96,16 @@ extension ViewerFold {
   }
 
   /// D3; liked, favorited, shared are the event's own fields, else what earlier interactions set.
-  func engagement(_ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ completion: Double) -> Double {
-    let kept = flags(row, of: event.title)
-    let flags = event.flags
+  func engagement(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ completion: Double) -> Double {
+    let kept = flags(row, of: event.pointee.title)
+    let flags = event.pointee.flags
     let isSkipped =
       flags.contains(.skippedEarlySet)
       ? flags.contains(.skippedEarly) : flags.contains(.endedByUser) && completion < 0.10
     var isPaused = flags.contains(.pausedOften)
-    if !flags.contains(.pausedOftenSet), event.pauseCount > 0 {
-      let hours = (event.duration >= 0 ? event.duration : 0) / 3600
-      isPaused = Double(event.pauseCount) / max(hours, 1.0 / 6) > 6
+    if !flags.contains(.pausedOftenSet), event.pointee.pauseCount > 0 {
+      let hours = (event.pointee.duration >= 0 ? event.pointee.duration : 0) / 3600
+      isPaused = Double(event.pointee.pauseCount) / max(hours, 1.0 / 6) > 6
     }
     return options.engagement.score(
       completion: completion,

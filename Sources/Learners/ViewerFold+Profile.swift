@@ -5,20 +5,20 @@ import Kernels
 extension ViewerFold {
   /// D2: per distinct genre of the title w <- decay w + (1 - decay) e, and its time-aware twin.
   func feel(
-    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ facts: UnsafePointer<TitleFacts>, _ signal: Double
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ facts: UnsafePointer<TitleFacts>, _ signal: Double
   ) {
     guard options.folds.contains(.affinity) else { return }
     for genre in facts.pointee.genreSymbols {
       var index = 0
       let count = row.pointee.affinities.count
       while index < count, row.pointee.affinities[index].genre != genre { index += 1 }
-      if index == count { row.pointee.affinities.append(Affinity(timed: signal, at: event.time, genre: genre)) }
+      if index == count { row.pointee.affinities.append(Affinity(timed: signal, at: event.pointee.time, genre: genre)) }
       var affinity = row.pointee.affinities[index]
       affinity.raw = options.affinityDecay * affinity.raw + (1 - options.affinityDecay) * signal
       if affinity.updates > 0 {
-        let age = Double(max(0, event.time - affinity.at)) / Double(options.affinityHalfLifeMs)
+        let age = Double(max(0, event.pointee.time - affinity.at)) / Double(options.affinityHalfLifeMs)
         affinity.timed += (1 - Elementary.exp2(-age)) * (signal - affinity.timed)
-        affinity.at = max(affinity.at, event.time)
+        affinity.at = max(affinity.at, event.pointee.time)
       }
       affinity.updates += 1
       row.pointee.affinities[index] = affinity
@@ -28,22 +28,22 @@ extension ViewerFold {
   /// One entry a title: a rating replaces it, a watch only while the title is not rated. Over the bound the entry of
   /// least decayed weight leaves, then the older, then by id.
   func remember(
-    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ facts: UnsafePointer<TitleFacts>,
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ facts: UnsafePointer<TitleFacts>,
     _ weight: Float, isRated: Bool
   ) {
     let found = findLast(
-      event.title, in: UnsafePointer(row.pointee.historyTitles.base), count: row.pointee.historyTitles.count)
+      event.pointee.title, in: UnsafePointer(row.pointee.historyTitles.base), count: row.pointee.historyTitles.count)
     if found >= 0, !isRated, row.pointee.history[found].isRated { return }
     let entry = HistoryEntry(
-      time: event.time, weight: weight, version: facts.pointee.version | (isRated ? 1 << 31 : 0))
-    if options.historyForm == .d7 { accumulate(row, event.viewer, facts, weight) }
+      time: event.pointee.time, weight: weight, version: facts.pointee.version | (isRated ? 1 << 31 : 0))
+    if options.historyForm == .d7 { accumulate(row, event.pointee.viewer, facts, weight) }
     if found >= 0 {
       row.pointee.history[found] = entry
       return
     }
-    row.pointee.historyTitles.append(event.title)
+    row.pointee.historyTitles.append(event.pointee.title)
     row.pointee.history.append(entry)
-    if row.pointee.history.count > options.historyTitles { forget(row, at: event.time) }
+    if row.pointee.history.count > options.historyTitles { forget(row, at: event.pointee.time) }
   }
 
   /// D7: S <- decay S + w e, W <- decay W + w.
@@ -80,8 +80,8 @@ extension ViewerFold {
   }
 
   /// D8: hours and weekdays of watches, local by the event's own offset, else UTC.
-  func clock(_ row: UnsafeMutablePointer<ViewerRow>, _ event: Event) {
-    let local = event.time + (event.tzMinutes == .min ? 0 : Int64(event.tzMinutes) * 60_000)
+  func clock(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>) {
+    let local = event.pointee.time + (event.pointee.tzMinutes == .min ? 0 : Int64(event.pointee.tzMinutes) * 60_000)
     let day = utcDay(local)
     let hour = Int((local - day * 86_400_000) / 3_600_000)
     let weekday = Int(((day + 3) % 7 + 7) % 7)
@@ -93,16 +93,16 @@ extension ViewerFold {
   }
 
   /// Counts of what contexts say: mood, companions, device, platform.
-  func count(_ row: UnsafeMutablePointer<ViewerRow>, _ event: Event) {
-    if event.mood > 0, event.mood <= 6 { row.pointee.s.moods[Int(event.mood) - 1] += 1 }
-    if event.companions > 0, event.companions <= 4 { row.pointee.s.companions[Int(event.companions) - 1] += 1 }
-    if event.device != .unset { row.pointee.s.devices[Int(event.device.rawValue)] += 1 }
-    guard event.platform != 0 else { return }
+  func count(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>) {
+    if event.pointee.mood > 0, event.pointee.mood <= 6 { row.pointee.s.moods[Int(event.pointee.mood) - 1] += 1 }
+    if event.pointee.companions > 0, event.pointee.companions <= 4 { row.pointee.s.companions[Int(event.pointee.companions) - 1] += 1 }
+    if event.pointee.device != .unset { row.pointee.s.devices[Int(event.pointee.device.rawValue)] += 1 }
+    guard event.pointee.platform != 0 else { return }
     for index in 0..<row.pointee.platforms.count
-    where row.pointee.platforms[index] >> 32 == UInt64(event.platform) {
+    where row.pointee.platforms[index] >> 32 == UInt64(event.pointee.platform) {
       row.pointee.platforms[index] += 1
       return
     }
-    row.pointee.platforms.append(UInt64(event.platform) << 32 | 1)
+    row.pointee.platforms.append(UInt64(event.pointee.platform) << 32 | 1)
   }
 }

@@ -3,25 +3,25 @@ import Events
 /// Sessions (E6), shown decisions, searches, explicit preferences.
 extension ViewerFold {
   /// The event belongs to the viewer's session, or begins a new one after a longer gap than the idle time.
-  func visit(_ row: UnsafeMutablePointer<ViewerRow>, _ event: Event) {
-    if row.pointee.s.sessionCount == 0 || event.time - row.pointee.s.sessionLast > options.sessionIdleMs {
+  func visit(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>) {
+    if row.pointee.s.sessionCount == 0 || event.pointee.time - row.pointee.s.sessionLast > options.sessionIdleMs {
       if row.pointee.s.sessionCount > 0, row.pointee.s.pageViews <= 1, row.pointee.s.interactions == 0 {
         row.pointee.s.bounces += 1
       }
       row.pointee.s.sessionCount += 1
-      row.pointee.s.sessionStarted = event.time
-      row.pointee.s.sessionLast = event.time
+      row.pointee.s.sessionStarted = event.pointee.time
+      row.pointee.s.sessionLast = event.pointee.time
       row.pointee.s.pageViews = 0
       row.pointee.s.interactions = 0
       row.pointee.s.conversions = 0
       row.pointee.s.sessionPosition = 0
     }
-    row.pointee.s.sessionLast = max(row.pointee.s.sessionLast, event.time)
-    if event.sessionPosition >= 0 { row.pointee.s.sessionPosition = event.sessionPosition }
+    row.pointee.s.sessionLast = max(row.pointee.s.sessionLast, event.pointee.time)
+    if event.pointee.sessionPosition >= 0 { row.pointee.s.sessionPosition = event.pointee.sessionPosition }
   }
 
   func impression(
-    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ payload: Payload, _ tally: inout Tally
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload, _ tally: inout Tally
   ) {
     if options.folds.contains(.session) {
       visit(row, event)
@@ -38,17 +38,17 @@ extension ViewerFold {
     if options.folds.contains(.decisions) { show(row, event, payload, kind: 1) }
   }
 
-  func decision(_ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ payload: Payload) {
+  func decision(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload) {
     if options.folds.contains(.decisions) { show(row, event, payload, kind: 2) }
   }
 
   /// Keeps what a decision showed. An impression and a decision record of one id are one decision: the first opens it,
   /// the other adds what is missing.
-  private func show(_ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ payload: Payload, kind: UInt32) {
-    guard event.decisionHash != 0, let items = payload.field(.items), let base = items.baseAddress else { return }
-    var head = ShownDecision(hash: event.decisionHash, time: event.time, items: 0, idBytes: 0, kinds: kind)
+  private func show(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload, kind: UInt32) {
+    guard event.pointee.decisionHash != 0, let items = payload.field(.items), let base = items.baseAddress else { return }
+    var head = ShownDecision(hash: event.pointee.decisionHash, time: event.pointee.time, items: 0, idBytes: 0, kinds: kind)
     var kept: [ShownTitle] = []
-    if let (index, start) = find(row, event.decisionHash) {
+    if let (index, start) = find(row, event.pointee.decisionHash) {
       let old = row.pointee.decisions[index]
       head.time = old.time
       head.kinds |= old.kinds
@@ -80,19 +80,19 @@ extension ViewerFold {
     row.pointee.decisions.append(head)
     while row.pointee.decisions.count > 1,
       row.pointee.decisions.count > options.decisionsKept || row.pointee.shown.count > options.decisionItemsKept
-        || row.pointee.decisions[0].time < event.mergeTime - options.decisionMs
+        || row.pointee.decisions[0].time < event.pointee.mergeTime - options.decisionMs
     { drop(row, 0, 0) }
   }
 
   /// Feedback that names a decision which showed its title: attributed; of an explored item, once, accepted.
   func attribute(
-    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ effect: inout Effect, _ tally: inout Tally
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ effect: inout Effect, _ tally: inout Tally
   ) {
-    if event.decisionHash != 0, let (index, start) = find(row, event.decisionHash),
-      event.mergeTime - row.pointee.decisions[index].time <= options.decisionMs
+    if event.pointee.decisionHash != 0, let (index, start) = find(row, event.pointee.decisionHash),
+      event.pointee.mergeTime - row.pointee.decisions[index].time <= options.decisionMs
     {
       for at in start..<(start + Int(row.pointee.decisions[index].items))
-      where row.pointee.shown[at].title == event.title {
+      where row.pointee.shown[at].title == event.pointee.title {
         effect.flags.insert(.attributed)
         if row.pointee.shown[at].isExplored, !row.pointee.shown[at].isAccepted, effect.media > 0 {
           row.pointee.shown[at].isAccepted = true
@@ -125,7 +125,7 @@ extension ViewerFold {
     row.pointee.decisions.remove(at: index)
   }
 
-  func search(_ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ payload: Payload) {
+  func search(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload) {
     if options.folds.contains(.session) { visit(row, event) }
     guard options.folds.contains(.memory), let query = payload.field(.query) else { return }
     var starts: [Int] = []
@@ -139,19 +139,19 @@ extension ViewerFold {
       row.pointee.queries.removeFirst(first < starts.count ? starts[first] : row.pointee.queries.count)
     }
     var cell: [UInt8] = []
-    cell.put(event.time)
+    cell.put(event.pointee.time)
     cell.put(UInt16(clamping: query.count))
     cell.append(contentsOf: query.prefix(Int(UInt16.max)))
     cell.withUnsafeBytes { row.pointee.queries.append(contentsOf: $0) }
   }
 
   func prefer(
-    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ payload: Payload, _ tally: inout Tally
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload, _ tally: inout Tally
   ) {
     guard options.folds.contains(.memory), let object = payload.field(.preference) else { return }
     let id = payload.field(.eventID).map { UnsafeRawBufferPointer($0) } ?? UnsafeRawBufferPointer(start: nil, count: 0)
     let isRead = ExplicitPreferences.merge(
-      UnsafeRawBufferPointer(object), time: event.time, id: id, into: &row.pointee.explicit)
+      UnsafeRawBufferPointer(object), time: event.pointee.time, id: id, into: &row.pointee.explicit)
     if !isRead { tally.add(.badPreference) }
   }
 }

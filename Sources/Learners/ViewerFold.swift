@@ -39,26 +39,32 @@ public struct ViewerFold: ~Copyable {
     step = 1 - options.vectorDecay
   }
 
-  /// Folds one event. Every event passes here once, also those without a viewer (they are only counted).
+  /// The same for an event in hand.
+  public mutating func fold(_ event: Event, _ payload: Payload, into effect: inout Effect, tally: inout Tally) {
+    withUnsafePointer(to: event) { fold($0, payload, into: &effect, tally: &tally) }
+  }
+
+  /// Folds one event where it lies (150 bytes, not copied). Every event passes here once, also those without a viewer
+  /// (they are only counted).
   ///
   /// - Parameters:
   ///   - payload: Items of an impression are marked as counted in place.
   ///   - effect: Overwritten; what the later stages need.
   public mutating func fold(
-    _ event: Event, _ payload: Payload, into effect: inout Effect, tally: inout Tally
+    _ event: UnsafePointer<Event>, _ payload: Payload, into effect: inout Effect, tally: inout Tally
   ) {
     effect = Effect()
-    if event.flags.contains(.duplicate) {
+    if event.pointee.flags.contains(.duplicate) {
       tally.add(.duplicate)
       return
     }
-    tally.note(event.flags)
+    tally.note(event.pointee.flags)
     tally.add(.folded)
     effect.flags = .folded
-    if event.title != Event.none, !catalog.title(event.title).pointee.isInCatalog { tally.add(.unknownTitle) }
-    guard event.viewer != Event.none, event.kind != .availability else { return }
+    if event.pointee.title != Event.none, !catalog.title(event.pointee.title).pointee.isInCatalog { tally.add(.unknownTitle) }
+    guard event.pointee.viewer != Event.none, event.pointee.kind != .availability else { return }
     let row = wake(event)
-    switch event.kind {
+    switch event.pointee.kind {
     case .watch: watch(row, event, payload, &effect, &tally)
     case .click: click(row, event, payload, &effect, &tally)
     case .rate: rate(row, event, payload, &effect, &tally)
@@ -68,7 +74,7 @@ public struct ViewerFold: ~Copyable {
     case .search: search(row, event, payload)
     case .preference: prefer(row, event, payload, &tally)
     case .erase:
-      table.clear(event.viewer)
+      table.clear(event.pointee.viewer)
       effect.flags.insert(.erased)
     case .availability: break
     }
@@ -121,43 +127,43 @@ public struct ViewerFold: ~Copyable {
 
   /// The viewer's row, begun anew if there was none or its idle time is over.
   @inline(__always)
-  private mutating func wake(_ event: Event) -> UnsafeMutablePointer<ViewerRow> {
-    let row = table.row(event.viewer)
+  private mutating func wake(_ event: UnsafePointer<Event>) -> UnsafeMutablePointer<ViewerRow> {
+    let row = table.row(event.pointee.viewer)
     if options.viewerIdleMs > 0 {
-      if row.pointee.isAlive, event.mergeTime > row.pointee.s.touchedAt + options.viewerIdleMs {
-        table.clear(event.viewer)
+      if row.pointee.isAlive, event.pointee.mergeTime > row.pointee.s.touchedAt + options.viewerIdleMs {
+        table.clear(event.pointee.viewer)
       }
       if row.pointee.s.bits & 4 == 0 {
         row.pointee.s.bits |= 4
-        idle.push(event.viewer, due: event.mergeTime + options.viewerIdleMs)
+        idle.push(event.pointee.viewer, due: event.pointee.mergeTime + options.viewerIdleMs)
       }
     }
     row.pointee.s.bits |= 1
-    row.pointee.s.touchedAt = event.mergeTime
-    publishing.mark(event.viewer)
-    saving.mark(event.viewer)
+    row.pointee.s.touchedAt = event.pointee.mergeTime
+    publishing.mark(event.pointee.viewer)
+    saving.mark(event.pointee.viewer)
     return row
   }
 
   private func watch(
-    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ payload: Payload, _ effect: inout Effect,
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload, _ effect: inout Effect,
     _ tally: inout Tally
   ) {
-    let isProgress = event.flags.contains(.progress)
+    let isProgress = event.pointee.flags.contains(.progress)
     guard !isProgress else {
       if options.folds.contains(.session) { visit(row, event) }
       return
     }
-    let facts = catalog.title(event.title)
-    let completion = event.completion(runtimeMinutes: facts.pointee.runtimeMinutes) ?? 0
-    let isComplete = completion >= options.completeAt || event.flags.contains(.completed)
+    let facts = catalog.title(event.pointee.title)
+    let completion = event.pointee.completion(runtimeMinutes: facts.pointee.runtimeMinutes) ?? 0
+    let isComplete = completion >= options.completeAt || event.pointee.flags.contains(.completed)
     effect.flags.insert(.watch)
     effect.completion = completion
     effect.trendWeight = options.trendWatch
     effect.signal = isComplete ? .watchComplete : .watchPartial
     if isComplete {
       effect.flags.insert(.complete)
-      if !isCapped || isWithinCap(row, event, event.title, .completions, &tally) { effect.flags.insert(.countedCompletion) }
+      if !isCapped || isWithinCap(row, event, event.pointee.title, .completions, &tally) { effect.flags.insert(.countedCompletion) }
     }
     row.pointee.s.watches += 1
     if options.folds.contains(.session) {
@@ -179,29 +185,29 @@ public struct ViewerFold: ~Copyable {
   }
 
   private func click(
-    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ payload: Payload, _ effect: inout Effect,
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload, _ effect: inout Effect,
     _ tally: inout Tally
   ) {
     effect.signal = .click
     effect.trendWeight = options.trendClick
-    if !isCapped || isWithinCap(row, event, event.title, .clicks, &tally) { effect.flags.insert(.countedClick) }
+    if !isCapped || isWithinCap(row, event, event.pointee.title, .clicks, &tally) { effect.flags.insert(.countedClick) }
     if options.folds.contains(.session) {
       visit(row, event)
       row.pointee.s.interactions += 1
     }
-    feedback(row, event, catalog.title(event.title), &effect, &tally)
+    feedback(row, event, catalog.title(event.pointee.title), &effect, &tally)
   }
 
   private func rate(
-    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ payload: Payload, _ effect: inout Effect,
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload, _ effect: inout Effect,
     _ tally: inout Tally
   ) {
-    let half = Int32(event.rate)
-    let share = (event.rate / 2 - 1) / 4
+    let half = Int32(event.pointee.rate)
+    let share = (event.pointee.rate / 2 - 1) / 4
     effect.signal = .rate
     effect.ratingCount = 1
     effect.ratingHalfStars = half
-    if options.trust.replacesRatings, options.folds.contains(.trust), let old = replaceRating(row, event.title, half) {
+    if options.trust.replacesRatings, options.folds.contains(.trust), let old = replaceRating(row, event.pointee.title, half) {
       effect.ratingCount = 0
       effect.ratingHalfStars = half - old
     }
@@ -209,54 +215,54 @@ public struct ViewerFold: ~Copyable {
       visit(row, event)
       row.pointee.s.interactions += 1
     }
-    let facts = catalog.title(event.title)
+    let facts = catalog.title(event.pointee.title)
     if options.affinitySignal == .rate { feel(row, event, facts, share) }
     if options.folds.contains(.history) { remember(row, event, facts, Float(share), isRated: true) }
     feedback(row, event, facts, &effect, &tally)
   }
 
   private func interact(
-    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ payload: Payload, _ effect: inout Effect,
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload, _ effect: inout Effect,
     _ tally: inout Tally
   ) {
-    let isUndo = event.flags.contains(.undo)
+    let isUndo = event.pointee.flags.contains(.undo)
     if !isUndo {
-      effect.signal = RewardSignal(event.action)
-      if event.action == .correction { effect.flags.insert(.correction) }
+      effect.signal = RewardSignal(event.pointee.action)
+      if event.pointee.action == .correction { effect.flags.insert(.correction) }
     }
     if options.folds.contains(.session) {
       visit(row, event)
-      switch event.action {
+      switch event.pointee.action {
       case .view: row.pointee.s.pageViews += 1
       case .ignore: break
       default: row.pointee.s.interactions += 1
       }
-      if event.action == .purchase, !isUndo { row.pointee.s.conversions += 1 }
+      if event.pointee.action == .purchase, !isUndo { row.pointee.s.conversions += 1 }
     }
-    if options.folds.contains(.memory), let flag = TitleFlag(event.action) {
-      setFlag(row, event.title, flag, on: !isUndo)
+    if options.folds.contains(.memory), let flag = TitleFlag(event.pointee.action) {
+      setFlag(row, event.pointee.title, flag, on: !isUndo)
     }
-    feedback(row, event, catalog.title(event.title), &effect, &tally)
+    feedback(row, event, catalog.title(event.pointee.title), &effect, &tally)
   }
 
   /// What watch, click, rate and interaction have in common: count, context, value, vector, attribution.
   @inline(__always)
   private func feedback(
-    _ row: UnsafeMutablePointer<ViewerRow>, _ event: Event, _ facts: UnsafePointer<TitleFacts>,
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ facts: UnsafePointer<TitleFacts>,
     _ effect: inout Effect, _ tally: inout Tally
   ) {
     row.pointee.s.n += 1
     if options.folds.contains(.context) { count(row, event) }
     if effect.signal != .none {
       effect.flags.insert(.feedback)
-      let stars = event.kind == .rate ? event.rate / 2 : 0
+      let stars = event.pointee.kind == .rate ? event.pointee.rate / 2 : 0
       effect.value = options.rewards.value(
-        effect.signal, completion: effect.completion, stars: stars, feedbackMs: event.timeToFeedback,
-        position: event.position)
+        effect.signal, completion: effect.completion, stars: stars, feedbackMs: event.pointee.timeToFeedback,
+        position: event.pointee.position)
       effect.media = usesMedia ? effect.value : media.value(
-        effect.signal, completion: effect.completion, stars: stars, feedbackMs: event.timeToFeedback,
-        position: event.position)
-      if options.folds.contains(.vector), let c = facts.pointee.vector { move(row, event.viewer, c, facts, &effect) }
+        effect.signal, completion: effect.completion, stars: stars, feedbackMs: event.pointee.timeToFeedback,
+        position: event.pointee.position)
+      if options.folds.contains(.vector), let c = facts.pointee.vector { move(row, event.pointee.viewer, c, facts, &effect) }
     }
     if options.folds.contains(.decisions) { attribute(row, event, &effect, &tally) }
   }

@@ -7,17 +7,28 @@ public final class ViewerTable: @unchecked Sendable {
   /// Floats from one vector to the next.
   public var stride: Int { vectors.stride }
   let rows = RowChunks<ViewerRow>()
-  private(set) var vectors: VectorChunks
+  /// In cells of their own: a stored class property would be checked for exclusive access at every event.
+  private let vectorCell: UnsafeMutablePointer<VectorChunks>
+  private let sumCell: UnsafeMutablePointer<VectorChunks?>
+  var vectors: VectorChunks {
+    get { vectorCell.pointee }
+    set { vectorCell.pointee = newValue }
+  }
   /// Running sums of history form d7, nil in the other forms.
-  private(set) var sums: VectorChunks?
+  var sums: VectorChunks? {
+    get { sumCell.pointee }
+    set { sumCell.pointee = newValue }
+  }
   public private(set) var slots = 0
   private let keepsSums: Bool
 
   public init(options: LearnOptions) {
     dimension = options.dimension
     keepsSums = options.historyForm == .d7 && options.folds.contains(.history)
-    vectors = VectorChunks(dimension: options.dimension)
-    sums = keepsSums ? VectorChunks(dimension: options.dimension) : nil
+    vectorCell = .allocate(capacity: 1)
+    vectorCell.initialize(to: VectorChunks(dimension: options.dimension))
+    sumCell = .allocate(capacity: 1)
+    sumCell.initialize(to: keepsSums ? VectorChunks(dimension: options.dimension) : nil)
   }
 
   deinit {
@@ -25,6 +36,8 @@ public final class ViewerTable: @unchecked Sendable {
     rows.free()
     vectors.free()
     sums?.free()
+    vectorCell.deallocate()
+    sumCell.deallocate()
   }
 
   /// Makes room for slots below `count`. Between turns only.

@@ -41,7 +41,7 @@ final class ProfileBench {
     var event = Event(kind: .watch)
     event.time = Self.now
     event.title = worker.ids.titles.find("G")!
-    fold.feel(row, event, worker.catalog.title(event.title), signal)
+    withUnsafePointer(to: event) { fold.feel(row, $0, worker.catalog.title(event.title), signal) }
     return row.pointee.affinities[0].raw
   }
 
@@ -76,7 +76,7 @@ final class ProfileBench {
     var event = Event(kind: .watch)
     for hour in hours {
       event.time = 1_794_268_800_000 + Int64(hour * 3_600_000)
-      fold.clock(worker.viewers.row(0), event)
+      withUnsafePointer(to: event) { fold.clock(worker.viewers.row(0), $0) }
     }
     var named: [String: Double] = [:]
     for hour in 0..<24 where worker.viewers.row(0).pointee.s.histogram[hour] > 0 {
