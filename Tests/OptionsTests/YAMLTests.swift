@@ -59,6 +59,6 @@ private func parsed(_ text: String) throws -> Node { try YAML.parse(text, name: 
     let text = (unit == "1," ? "a: [" : "") + String(repeating: unit, count: unit == "1," ? 30_000 : 1_048_000)
     let began = ContinuousClock.now
     #expect(throws: Problem.self) { try parsed(unit == "x" ? text + text : text) }
-    #expect(ContinuousClock.now - began < .seconds(2))
+    #expect(ContinuousClock.now - began < .seconds(10))
   }
 }
