@@ -45,8 +45,9 @@ public let program = Program<Context, Common>(
         [.verb("get", FeaturesGet.self), .verb("watch", FeaturesWatch.self), .verb("top", FeaturesTop.self)]),
       .group(
         "check", "Compares what the pipeline does with what files say must follow.",
-        [.verb("stories", CheckStories.self), .verb("stream", CheckStream.self)]),
+        [.verb("bandits", CheckBandits.self), .verb("stories", CheckStories.self), .verb("stream", CheckStream.self)]),
       .verb("top", TopVerb.self),
+      .group("bench", "Measures.", [.verb("learn", BenchLearn.self)]),
       .verb("version", VersionVerb.self),
       .verb("completion", CompletionVerb.self),
       .verb("man", ManualVerb.self),

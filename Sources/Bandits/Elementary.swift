@@ -1,0 +1,71 @@
+/// Logarithm and normal quantile in fixed polynomials: the same bits on every machine, whatever its libm.
+public enum Elementary {
+  /// Natural logarithm of a positive, finite number; within 2e-16 relative of the true one near and far from 1.
+  public static func ln(_ x: Double) -> Double {
+    if !(x > 0) { return x == 0 ? -.infinity : .nan }
+    if x == .infinity { return x }
+    var e = Int(x.exponent)
+    var m = x.significand
+    if m > 1.4142135623730951 {
+      m /= 2
+      e += 1
+    }
+    let t = (m - 1) / (m + 1)
+    let s = t * t
+    var p = 1.0 / 23
+    for n in [21, 19, 17, 15, 13, 11, 9, 7, 5, 3] as [Double] { p = p * s + 1 / n }
+    return Double(e) * 0.6931471805599453 + 2 * t * (p * s + 1)
+  }
+
+  /// The z below which a standard normal falls with probability p in (0, 1).
+  ///
+  /// - SeeAlso: Wichura 1988, algorithm AS 241 (PPND16), relative error 1e-16.
+  public static func normalQuantile(_ p: Double) -> Double {
+    let q = p - 0.5
+    if abs(q) <= 0.425 {
+      let r = 0.180625 - q * q
+      return q * polynomial(centre, r) / polynomial(centreBelow, r)
+    }
+    var r = (-ln(q < 0 ? p : 1 - p)).squareRoot()
+    let z: Double
+    if r <= 5 {
+      r -= 1.6
+      z = polynomial(middle, r) / polynomial(middleBelow, r)
+    } else {
+      r -= 5
+      z = polynomial(tail, r) / polynomial(tailBelow, r)
+    }
+    return q < 0 ? -z : z
+  }
+
+  private static func polynomial(_ c: [Double], _ x: Double) -> Double {
+    var sum = c[7]
+    for i in stride(from: 6, through: 0, by: -1) { sum = sum * x + c[i] }
+    return sum
+  }
+
+  private static let centre: [Double] = [
+    3.3871328727963666080, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
+    4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3,
+  ]
+  private static let centreBelow: [Double] = [
+    1, 4.2313330701600911252e1, 6.8718700749205790830e2, 5.3941960214247511077e3, 2.1213794301586595867e4,
+    3.9307895800092710610e4, 2.8729085735721942674e4, 5.2264952788528545610e3,
+  ]
+  private static let middle: [Double] = [
+    1.42343711074968357734, 4.63033784615654529590, 5.76949722146069140550, 3.64784832476320460504,
+    1.27045825245236838258, 2.41780725177450611770e-1, 2.27238449892691845833e-2, 7.74545014278341407640e-4,
+  ]
+  private static let middleBelow: [Double] = [
+    1, 2.05319162663775882187, 1.67638483018380384940, 6.89767334985100004550e-1, 1.48103976427480074590e-1,
+    1.51986665636164571966e-2, 5.47593808499534494600e-4, 1.05075007164441684324e-9,
+  ]
+  private static let tail: [Double] = [
+    6.65790464350110377720, 5.46378491116411436990, 1.78482653991729133580, 2.96560571828504891230e-1,
+    2.65321895265761230930e-2, 1.24266094738807843860e-3, 2.71155556874348757815e-5, 2.01033439929228813265e-7,
+  ]
+  private static let tailBelow: [Double] = [
+    1, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
+    7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7, 2.04426310338993978564e-15,
+  ]
+}
