@@ -39,6 +39,7 @@ public let program = Program<Context, Common>(
           .verb("check", ConfigCheck.self), .verb("show", ConfigShow.self), .verb("schema", ConfigSchema.self),
           .verb("docs", ConfigDocs.self), .verb("sample", ConfigSample.self),
         ]),
+      .verb("demo", DemoVerb.self),
       .verb("worker", WorkerVerb.self),
       .group(
         "features", "Reads live feature state.",

@@ -1,7 +1,35 @@
-/// The files of `configs/`, compiled in. Made by scripts/ship-configs; a test compares them.
+/// The files of `configs/`, compiled in. Made by .ci/ship-configs; a test compares them.
 public enum Shipped {
   /// Names without `.yaml`, sorted.
   public static let files: [(name: String, text: String)] = [
+    (
+      "demo",
+      #"""
+      # What `thalweg demo` runs: everything embedded, times shortened to seconds so that drift can be watched.
+      # The demo itself adds the address of its broker and its folder.
+      store:
+        kind: sqlite
+      kafka:
+        group: demo
+      admin:
+        port: 0
+      drift:
+        # Shortened: in production a bucket is 5 minutes and the baseline a week.
+        bucket: 1s
+        current: 2
+        baseline_bucket: 2s
+        baseline: 8
+        min_count: 30
+        threshold: 0.35
+        sigmas: 5
+        unjudged: 10s
+      trend:
+        tau: 1m
+      log:
+        level: warning
+
+      """#
+    ),
     (
       "worker",
       #"""

@@ -14,6 +14,8 @@ final class Intake: RecordSink {
     var queue: PartitionQueue
     /// High watermark at this start: what the first catch-up has to reach.
     var target: Int64
+    /// Next offset when this start began.
+    var began: Int64 = 0
     /// Monotonic ns since when the broker is known to have more than was read; 0 = it is not.
     var behindSince: Int64 = 0
     var isPaused = false

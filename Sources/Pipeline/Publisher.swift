@@ -25,12 +25,46 @@ public final class Publisher {
   public private(set) var errors: UInt64 = 0
   public private(set) var lastConfirmedNs: Int64 = 0
   /// The store does not answer; batches wait as changed keys.
-  public private(set) var isBroken = false
+  public private(set) var isBroken = false {
+    didSet { if isBroken != oldValue { brokenSinceNs = isBroken ? clock.monotonicNs : 0 } }
+  }
+  private var brokenSinceNs: Int64 = 0
+  /// Timestamp of the newest record folded, of the newest in the batch under way, and of the newest confirmed.
+  private var foldedRecordTime: Int64 = 0
+  private var batchRecordTime: Int64 = 0
+  private(set) var lastConfirmedRecordTime: Int64 = 0
+  private var latencies: [Double] = []
+  private var untaken: [Double] = []
 
   init(store: any FeatureStore, clock: any WorkerClock, maxDelayMs: Int) {
     self.store = store
     self.clock = clock
     maxDelayNs = Int64(maxDelayMs) * 1_000_000
+  }
+
+  func noteFolded(recordTime: Int64) { foldedRecordTime = max(foldedRecordTime, recordTime) }
+  var secondsBroken: Double { isBroken ? Double(clock.monotonicNs - brokenSinceNs) / 1e9 : 0 }
+
+  /// Median and 99th percentile over the last 500 batches.
+  var latency: (p50: Double?, p99: Double?) {
+    guard !latencies.isEmpty else { return (nil, nil) }
+    let sorted = latencies.sorted()
+    return (sorted[sorted.count / 2], sorted[min(sorted.count - 1, sorted.count * 99 / 100)])
+  }
+
+  func takeLatencies() -> [Double] {
+    defer { untaken.removeAll() }
+    return untaken
+  }
+
+  private func confirmed() {
+    lastConfirmedRecordTime = max(lastConfirmedRecordTime, batchRecordTime)
+    guard batchRecordTime > 0 else { return }
+    let latency = Double(max(0, clock.wallMs - batchRecordTime)) / 1000
+    latencies.append(latency)
+    untaken.append(latency)
+    if latencies.count > 1000 { latencies.removeFirst(500) }
+    if untaken.count > 10_000 { untaken.removeFirst(5000) }
   }
 
   var isIdle: Bool { !hasBatch && store.inFlight == 0 && pendingAlerts.isEmpty }
@@ -80,6 +114,7 @@ public final class Publisher {
       lastConfirmed = sink.batch.version
       lastConfirmedNs = clock.monotonicNs
       road.confirmInFlight()
+      confirmed()
     }
     try flush(road: road, version: version, force: force)
   }
@@ -94,6 +129,7 @@ public final class Publisher {
     guard force || isFlushing || start >= nextFlushNs else { return }
     isFlushing = true
     sink.batch.removeAll(version: version)
+    batchRecordTime = foldedRecordTime
     let isDrained = road.publish(into: &sink, limit: Self.rowsPerBatch)
     for alert in pendingAlerts {
       sink.batch.begin(.append, key: "alerts".utf8)

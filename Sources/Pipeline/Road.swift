@@ -48,6 +48,7 @@ public final class Road {
   struct Outcome {
     var events = 0
     var lastMergeTime = Int64.min
+    var lastRecordTime = Int64.min
     var alerts: [DriftAlert] = []
     var deadLetters: [UnsafeMutablePointer<Entry>] = []
   }
@@ -91,6 +92,26 @@ public final class Road {
   }
 
   func stop() { pool.stop() }
+
+  public var learn: LearnOptions { options.learn }
+  /// Viewers met so far.
+  public var viewerCount: Int { ids.viewers.count }
+  /// Titles met so far, in the catalog or in events.
+  public var titleCount: Int { ids.titles.count }
+
+  /// The first titles by trust and by trend at a time, ties by id. O(titles).
+  public func topTitles(at time: Int64, count: Int) -> (trust: [UInt32], trend: [UInt32]) {
+    var trust: [(UInt32, Double)] = []
+    var trend: [(UInt32, Double)] = []
+    for slot in 0..<UInt32(min(titles.slots, ids.titles.count)) where titles.row(slot).pointee.isAlive {
+      let row = titles.row(slot)
+      trust.append((slot, row.pointee.trust(at: time, catalog.title(slot).pointee, learn.trust).overall))
+      trend.append((slot, row.pointee.trend(at: time, learn)))
+    }
+    return (
+      Rankings.best(trust, ids, count: count).map(\.0), Rankings.best(trend, ids, count: count).map(\.0)
+    )
+  }
 
   /// All counters since the state began.
   public var totals: Tally {
@@ -155,6 +176,7 @@ public final class Road {
         }
         outcome.events += 1
         outcome.lastMergeTime = max(outcome.lastMergeTime, entry.pointee.event.mergeTime)
+        outcome.lastRecordTime = max(outcome.lastRecordTime, entry.pointee.event.recordTime)
         if dedup.isRepeated(entry.pointee.event.idHash, at: entry.pointee.event.mergeTime) {
           entry.pointee.event.flags.insert(.duplicate)
         }

@@ -148,7 +148,7 @@ extension Worker {
             partition: known.partition,
             topic: topic ?? InputTopic(name: known.partition.topic, input: -1, isReference: false),
             queue: PartitionQueue(nextOffset: manifest.sources[i].next, maximum: known.maximum, pool: intake.pool),
-            target: target))
+            target: target, began: manifest.sources[i].next))
         if exists, let topic {
           started.append((known.partition, UInt16(i), topic.input, manifest.sources[i].next))
         }

@@ -180,13 +180,16 @@ extension Worker {
       manifest.lastMergeWall = plan.wallMs
     }
     manifest.eventsFolded += UInt64(outcome.events)
+    publisher.noteFolded(recordTime: outcome.lastRecordTime)
     changedSinceCheckpoint = true
   }
 
   private func send(_ letter: DeadLetter, source: UInt16, offset: Int64) throws(WorkerFault) {
     let from = intake.inputs[Int(source)].partition
     status.deadLetters[letter.reason.rawValue, default: 0] += 1
-    status.latestDeadLetter[letter.reason.rawValue] = "\(from.topic)[\(from.partition)]@\(offset): \(letter.message)"
+    status.latestDeadLetter[letter.reason.rawValue] = LatestDeadLetter(
+      partition: from, offset: offset, field: letter.field,
+      sample: String(decoding: letter.value.prefix(120), as: UTF8.self))
     try send(letter.record(topic: options.deadLetterTopic, from: from, offset: offset, group: options.group))
   }
 

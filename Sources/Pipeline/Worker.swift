@@ -41,6 +41,8 @@ public final class Worker {
   var changedSinceCheckpoint = false
   var committedTurn: UInt64 = 0
   var mustCheckpointFirst = false
+  /// Since when the log has only given errors; 0 = it does not.
+  var logTroubleSince: Int64 = 0
   var savingOffsets: [(source: UInt16, next: Int64)] = []
   var spareSnapshot = Snapshot()
   var planTimes: [(turn: UInt64, wallMs: Int64)] = []
@@ -93,9 +95,12 @@ public final class Worker {
 
   func poll(timeoutMs: Int) throws(WorkerFault) -> Int {
     do {
-      return try source.poll(timeoutMs: timeoutMs, limit: options.pollLimit, into: intake)
+      let count = try source.poll(timeoutMs: timeoutMs, limit: options.pollLimit, into: intake)
+      if count > 0 { logTroubleSince = 0 }
+      return count
     } catch {
       guard !error.isRetriable else {
+        if logTroubleSince == 0 { logTroubleSince = clock.monotonicNs }
         status.kafkaErrors += 1
         status.lastError = error.message
         return 0
@@ -168,13 +173,32 @@ public final class Worker {
   }
 
   /// Records between each partition's end and what is folded, by input, with the time of the last folded event.
-  public func lag() -> [(partition: TopicPartition, records: Int64, lastTime: Int64)] {
+  public func lag() -> [(partition: TopicPartition, records: Int64, lastTime: Int64, folded: Int64)] {
     intake.inputs.indices.map { i in
       let high = source.highWatermark(UInt16(i)) ?? intake.inputs[i].target
       return (
-        intake.inputs[i].partition, max(0, high - manifest.sources[i].next), manifest.sources[i].maximum
+        intake.inputs[i].partition, max(0, high - manifest.sources[i].next), manifest.sources[i].maximum,
+        manifest.sources[i].next - intake.inputs[i].began
       )
     }
+  }
+
+  /// Age of the newest event whose features the store has confirmed, seconds; nil before the first.
+  public func freshnessSeconds(now wallMs: Int64) -> Double? {
+    guard hasCaughtUp, publisher.lastConfirmedRecordTime > 0 else { return nil }
+    if publisher.isIdle, !road.hasUnpublished, intake.inputs.allSatisfy({ $0.queue.isEmpty }) { return 0 }
+    return Double(max(0, wallMs - publisher.lastConfirmedRecordTime)) / 1000
+  }
+
+  /// Seconds from a record's timestamp to its features' confirmation: median and 99th percentile of late.
+  public var publishLatency: (p50: Double?, p99: Double?) { publisher.latency }
+  /// Latencies seen since the last call.
+  public func takeLatencies() -> [Double] { publisher.takeLatencies() }
+  public var keysWritten: UInt64 { publisher.keysWritten }
+  public var storeErrors: UInt64 { publisher.errors }
+  public var secondsWithoutStore: Double { publisher.secondsBroken }
+  public var secondsWithoutLog: Double {
+    logTroubleSince == 0 ? 0 : Double(clock.monotonicNs - logTroubleSince) / 1e9
   }
 }
 
@@ -193,7 +217,7 @@ public struct WorkerCounters: Sendable {
   public var stateBytes = 0
   public var lastCheckpointAtMs: Int64 = 0
   public var deadLetters: [String: UInt64] = [:]
-  public var latestDeadLetter: [String: String] = [:]
+  public var latestDeadLetter: [String: LatestDeadLetter] = [:]
   public var alerts: [DriftAlert] = []
   public var alertsFired: UInt64 = 0
   public var alertsResolved: UInt64 = 0
@@ -201,4 +225,13 @@ public struct WorkerCounters: Sendable {
   public var heldBytes = 0
   public var lastError: String?
   public init() {}
+}
+
+/// The newest dead letter of one reason.
+public struct LatestDeadLetter: Sendable {
+  public var partition: TopicPartition
+  public var offset: Int64
+  public var field: String?
+  /// First bytes of its value, as text.
+  public var sample: String
 }

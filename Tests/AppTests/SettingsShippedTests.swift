@@ -12,9 +12,9 @@ private func file(_ path: String) throws -> String {
   @Test func `what is compiled in equals the files of configs`() throws {
     let names = try FileManager.default.contentsOfDirectory(atPath: root.appendingPathComponent("configs").path)
       .filter { $0.hasSuffix(".yaml") }.sorted()
-    #expect(Shipped.files.map { $0.name + ".yaml" } == names, "run scripts/ship-configs")
+    #expect(Shipped.files.map { $0.name + ".yaml" } == names, "run .ci/ship-configs")
     for (name, text) in Shipped.files {
-      #expect(try text == file("configs/\(name).yaml"), "run scripts/ship-configs")
+      #expect(try text == file("configs/\(name).yaml"), "run .ci/ship-configs")
     }
   }
 
@@ -24,7 +24,7 @@ private func file(_ path: String) throws -> String {
 
   @Test func `the shipped worker file explains every option and changes none`() throws {
     let text = try file("configs/worker.yaml")
-    #expect(text == Settings.sample(), "thalweg config sample > configs/worker.yaml; scripts/ship-configs")
+    #expect(text == Settings.sample(), "thalweg config sample > configs/worker.yaml; .ci/ship-configs")
     let loaded = Settings.load(tree: try YAML.parse(text, name: "worker.yaml"))
     #expect(loaded.problems == [])
     #expect(loaded.rows.map(\.text) == Settings.declared.rows.map(\.text))

@@ -22,8 +22,8 @@ struct DemoAudience {
   let viewers: [String]
   /// Titles by how often the rows show them; the audience prefers the front.
   let popular: [Int]
-  var breaksAt = 9.0
-  var mendsAt = 15.0
+  var breaksAt = 8.0
+  var mendsAt = 10.5
   private var random = DemoRandom(0x5eed)
   private var serial: UInt64 = 0
 

@@ -1,6 +1,51 @@
-/// What stands beside a running worker: the admin server and what it shows.
+import Glibc
+import JSON
+import Learners
+import Options
+import Pipeline
+import Ports
+import Telemetry
+
+/// What stands beside a running worker: the admin server, metrics, and the picture both and the terminal show.
+///
+/// The worker's thread calls ``tick()`` between rounds; everybody else reads the copy it leaves.
 final class WorkerService {
-  init(host: WorkerHost, context: Context) throws {}
-  func tick() {}
-  func close() {}
+  private let host: WorkerHost
+  private let board: StatusBoard
+  private let metrics: WorkerMetrics
+  private var server: AdminServer?
+  private var reporter: MetricsReporter
+  private let clock = SystemClock()
+  private var nextNs: Int64 = 0
+
+  init(host: WorkerHost, context: Context) throws {
+    self.host = host
+    board = StatusBoard(settings: context.settings)
+    metrics = WorkerMetrics(Metrics(), version: version, commit: "", swift: "6.3")
+    reporter = MetricsReporter(metrics, group: context.settings.kafka.group)
+    var settings = AdminServer.Settings()
+    settings.address = context.settings.admin.host
+    settings.port = context.settings.admin.port
+    settings.configuration = context.loaded.rows.map { "\($0.row.path): \($0.text)  # \($0.origin)" }.joined(separator: "\n")
+    do { server = try AdminServer(settings, metrics: metrics.registry, provider: board) } catch {
+      Log.shared.warning(
+        "the admin server could not start; the worker runs without it", mend: "set admin.port to a free port, or 0",
+        ["cause": .text("\(error)")])
+    }
+    if let url = server?.url { Log.shared.info("admin server", ["url": .text(url)]) }
+  }
+
+  var url: String? { server?.url }
+  var status: WorkerStatus { board.status }
+
+  /// Takes the picture anew, four times a second.
+  func tick() {
+    let now = clock.monotonicNs
+    guard now >= nextNs else { return }
+    nextNs = now + 250_000_000
+    let status = board.update(host.worker)
+    reporter.report(host.worker, status)
+  }
+
+  func close() { _ = server?.close() }
 }

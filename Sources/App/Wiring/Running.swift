@@ -1,0 +1,25 @@
+import Glibc
+
+/// Work on a thread of its own, joined by its owner.
+final class Running {
+  private var thread = pthread_t()
+
+  private final class Body {
+    let work: () -> Void
+    init(_ work: @escaping () -> Void) { self.work = work }
+  }
+
+  init(_ work: @escaping () -> Void) {
+    // The box is released by the thread that takes it over.
+    let box = Unmanaged.passRetained(Body(work)).toOpaque()
+    let failed = pthread_create(
+      &thread, nil,
+      { raw in
+        Unmanaged<Body>.fromOpaque(raw!).takeRetainedValue().work()
+        return nil
+      }, box)
+    precondition(failed == 0, "a thread could not be started: errno \(failed)")
+  }
+
+  func join() { pthread_join(thread, nil) }
+}
