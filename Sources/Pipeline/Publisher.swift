@@ -131,6 +131,7 @@ public final class Publisher {
     sink.batch.removeAll(version: version)
     batchRecordTime = foldedRecordTime
     let isDrained = road.publish(into: &sink, limit: Self.rowsPerBatch)
+    if isDrained { road.publishRankings(into: &sink, turn: version.turn, now: start, force: force) }
     for alert in pendingAlerts {
       sink.batch.begin(.append, key: "alerts".utf8)
       alert.withUnsafeBytes { sink.batch.field("event".utf8, $0) }

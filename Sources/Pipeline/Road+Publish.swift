@@ -40,6 +40,15 @@ extension Road {
     return !hasUnpublished
   }
 
+  /// Appends the sorted sets where they are due; compact forms have none.
+  func publishRankings(into sink: inout StoreFeatureSink, turn: UInt64, now: Int64, force: Bool) {
+    guard options.publish.views.isEmpty, options.learn.folds.contains(.trend) || options.learn.folds.contains(.trust),
+      rankings.isDue(turn: turn, now: now, force: force)
+    else { return }
+    Rankings.write(
+      into: &sink.batch, titles: titles, catalog: catalog, ids: ids, options: options.learn, at: lastMergeTime)
+  }
+
   func confirmInFlight() {
     inFlightViewers.removeAll(keepingCapacity: true)
     inFlightTitles.removeAll(keepingCapacity: true)

@@ -131,6 +131,7 @@ extension Road {
     ringRows.removeAll()
     sweep.next = manifest.nextSweep == .min ? .max : manifest.nextSweep
     tally = Tally(saved: manifest.tally)
+    lastMergeTime = manifest.lastMergeTime
     metricFold.pointee.finishLoading()
     for shard in 0..<shards { viewerFolds[shard].finishLoading() }
   }

@@ -44,6 +44,8 @@ public final class Road {
   let views: FeatureViews
   let historyReader: HistoryReader
   var rankings: Rankings
+  /// Greatest merge time folded.
+  var lastMergeTime = Int64.min
 
   struct Outcome {
     var events = 0
@@ -145,6 +147,7 @@ public final class Road {
         outcome.alerts = foldMetrics(order, effects, until: idleFrontier)
       }
     }
+    lastMergeTime = max(lastMergeTime, outcome.lastMergeTime, idleFrontier)
     sweep.advance(beyond: max(outcome.lastMergeTime == .min ? .min : outcome.lastMergeTime - 1, idleFrontier))
     return outcome
   }
