@@ -8,7 +8,9 @@ public struct VectorKernels: @unchecked Sendable {
   private let table: UnsafePointer<ck_vector_table>
 
   /// All variants this machine runs, best first; the last is the plain loop that the others must equal.
-  public static let all: [VectorKernels] = (0..<ck_vector_variants()).map { VectorKernels(table: ck_vector_variant($0)!) }
+  public static let all: [VectorKernels] = (0..<ck_vector_variants()).map {
+    VectorKernels(table: ck_vector_variant($0)!)
+  }
   public static let best = all[0]
 
   public var name: String { String(cString: table.pointee.name) }

@@ -104,7 +104,9 @@ public final class Catalog: @unchecked Sendable {
       guard let symbol = ids.symbols.find(id), let known = uptimes[symbol] else { return row != nil }
       return row.map { $0.uptime != known.value || $0.timestamp != known.timestamp } ?? true
     case .title(let id, let row):
-      guard let slot = ids.titles.find(id), slot < UInt32(slots), facts.row(slot).pointee.isKnown else { return row != nil }
+      guard let slot = ids.titles.find(id), slot < UInt32(slots), facts.row(slot).pointee.isKnown else {
+        return row != nil
+      }
       guard let row else { return true }
       let known = facts.row(slot).pointee
       func same(_ a: Double?, _ b: Double) -> Bool { a.map { $0 == b } ?? b.isNaN }
@@ -113,7 +115,8 @@ public final class Catalog: @unchecked Sendable {
         row.embedding.map { own in
           own.count == dimension && vector != nil && own.indices.allSatisfy { own[$0] == vector![$0] }
         } ?? (vector == nil)
-      return !(sameVector && known.title == row.title && known.isOfficial == row.isOfficial
+      return
+        !(sameVector && known.title == row.title && known.isOfficial == row.isOfficial
         && Int(known.year) == (row.year ?? 0) && known.runtimeMinutes == (row.runtimeMinutes ?? 0)
         && same(row.crossValidation, known.validation) && same(row.fieldCompleteness, known.completeness)
         && known.lastUpdated == row.lastUpdated
@@ -129,7 +132,8 @@ public final class Catalog: @unchecked Sendable {
   public func genreVector(_ symbol: UInt16) -> UnsafePointer<Float>? { genres.pointee.mean(symbol) }
 
   func versionVector(_ version: UInt32) -> UnsafePointer<Float>? {
-    version != TitleFacts.noVersion && versions.row(version).pointee.hasVector ? UnsafePointer(vectors.vector(version)) : nil
+    version != TitleFacts.noVersion && versions.row(version).pointee.hasVector
+      ? UnsafePointer(vectors.vector(version)) : nil
   }
 
   func versionGenres(_ version: UInt32) -> UnsafeBufferPointer<UInt16> {
@@ -198,9 +202,11 @@ public final class Catalog: @unchecked Sendable {
     let current = title.pointee.version
     if current != TitleFacts.noVersion {
       let old = versions.row(current)
-      let sameVector = old.pointee.hasVector == !embedding.isEmpty && embedding.indices.allSatisfy {
-        vectors.vector(current)[$0] == embedding[$0]
-      }
+      let sameVector =
+        old.pointee.hasVector == !embedding.isEmpty
+        && embedding.indices.allSatisfy {
+          vectors.vector(current)[$0] == embedding[$0]
+        }
       if sameVector && old.pointee.genres.values.elementsEqual(genres) { return }
       unlink(current)
     }
@@ -216,7 +222,8 @@ public final class Catalog: @unchecked Sendable {
   }
 
   func make(
-    version: UInt32, title: UInt32, previous: UInt32, _ genres: some Collection<UInt16>, _ embedding: some Collection<Float>
+    version: UInt32, title: UInt32, previous: UInt32, _ genres: some Collection<UInt16>,
+    _ embedding: some Collection<Float>
   ) {
     while versionCount <= version {
       if versions.make(Int(versionCount) >> 12) {

@@ -71,7 +71,8 @@ public struct DriftAlert: Sendable, Equatable {
     let values = "\(DriftAlert.text(current)) vs \(DriftAlert.text(baseline))"
     switch state {
     case .firing: return "Performance drift detected in \(metric.name) of \(scope): \(values)"
-    case .resolved where reason == .unjudged: return "Drift in \(metric.name) of \(scope) ended: too few events to judge"
+    case .resolved where reason == .unjudged:
+      return "Drift in \(metric.name) of \(scope) ended: too few events to judge"
     case .resolved: return "Drift in \(metric.name) of \(scope) resolved: \(values)"
     }
   }

@@ -78,7 +78,8 @@ public enum Elementary {
     let r = high - low
     let t = r * r
     let tail = t * (-1.65339022054652515390e-06 + t * 4.13813679705723846039e-08)
-    let c = r - t * (1.66666666666666019037e-01 + t * (-2.77777777770155933842e-03 + t * (6.61375632143793436117e-05 + tail)))
+    let c =
+      r - t * (1.66666666666666019037e-01 + t * (-2.77777777770155933842e-03 + t * (6.61375632143793436117e-05 + tail)))
     let y = 1 - ((low - (r * c) / (2 - c)) - high)
     if exponent >= -1021 && exponent <= 1023 {
       return y * Double(bitPattern: UInt64(1023 + exponent) << 52)

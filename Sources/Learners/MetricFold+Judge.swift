@@ -37,7 +37,8 @@ extension MetricFold {
     let drift = drift
     let border = time / drift.bucketMs
     let key = nodes[Int(node)].key
-    let change = nodes[Int(node)].with(metric) { series -> (DriftRule.Verdict, MetricSum, MetricSum, DriftAlert.Reason)? in
+    let change = nodes[Int(node)].with(metric) {
+      series -> (DriftRule.Verdict, MetricSum, MetricSum, DriftAlert.Reason)? in
       series.roll(to: hour, drift)
       let current = series.current(border - Int64(drift.currentBuckets), border)
       let isFiring = series.firedAt != 0

@@ -60,7 +60,8 @@ public struct RewardTable: Sendable, Equatable {
     case share
   }
 
-  public var values: SIMD16<Double>
+  /// By ``RewardSignal``.
+  public var values: [16 of Double]
   /// A partial watch is worth its completion.
   public var partialIsCompletion = true
   /// A complete watch too is worth its completion, not the table's value.
@@ -76,9 +77,18 @@ public struct RewardTable: Sendable, Equatable {
   public var limit = Double.infinity
 
   public init(_ entries: [RewardSignal: Double], rate: RateForm) {
-    values = SIMD16(repeating: 0)
+    values = .init(repeating: 0)
     for (signal, value) in entries { values[Int(signal.rawValue)] = value }
     self.rate = rate
+  }
+
+  public static func == (left: RewardTable, right: RewardTable) -> Bool {
+    (0..<16).allSatisfy { left.values[$0] == right.values[$0] }
+      && left.partialIsCompletion == right.partialIsCompletion
+      && left.completeIsCompletion == right.completeIsCompletion && left.rate == right.rate
+      && left.quickFactor == right.quickFactor && left.quickMs == right.quickMs
+      && left.quickOnNegative == right.quickOnNegative && left.firstFactor == right.firstFactor
+      && left.limit == right.limit
   }
 
   /// The default: positive feedback within 10 s counts a fifth more, everything is held in [-1, 1].

@@ -44,16 +44,16 @@ public enum Counter: Int, Sendable, CaseIterable {
 
 /// Counts by ``Counter``; those of several shards add up.
 public struct Tally: Sendable, Equatable {
-  private var counts = SIMD16<UInt64>(repeating: 0)
+  private var counts: [16 of UInt64] = .init(repeating: 0)
 
   public init() {}
 
   /// Counts as they were saved, in the order of ``Counter``.
   public init(saved: [UInt64]) {
-    for (i, count) in saved.prefix(counts.scalarCount).enumerated() { counts[i] = count }
+    for (i, count) in saved.prefix(counts.count).enumerated() { counts[i] = count }
   }
 
-  public var saved: [UInt64] { (0..<counts.scalarCount).map { counts[$0] } }
+  public var saved: [UInt64] { (0..<counts.count).map { counts[$0] } }
 
   @inline(__always)
   public subscript(_ counter: Counter) -> UInt64 {
@@ -64,7 +64,13 @@ public struct Tally: Sendable, Equatable {
   @inline(__always)
   public mutating func add(_ counter: Counter, _ number: UInt64 = 1) { counts[counter.rawValue] &+= number }
 
-  public static func += (left: inout Tally, right: Tally) { left.counts &+= right.counts }
+  public static func += (left: inout Tally, right: Tally) {
+    for index in 0..<16 { left.counts[index] &+= right.counts[index] }
+  }
+
+  public static func == (left: Tally, right: Tally) -> Bool {
+    (0..<16).allSatisfy { left.counts[$0] == right.counts[$0] }
+  }
 
   /// Counts what the decoder and the sequencer noticed about an event.
   @inline(__always)

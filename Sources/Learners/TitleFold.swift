@@ -115,7 +115,9 @@ public struct TitleFold: ~Copyable {
   }
 
   @inline(__always)
-  private mutating func touch(_ event: UnsafePointer<Event>) -> UnsafeMutablePointer<TitleRow> { touch(event, event.pointee.title) }
+  private mutating func touch(_ event: UnsafePointer<Event>) -> UnsafeMutablePointer<TitleRow> {
+    touch(event, event.pointee.title)
+  }
 
   @inline(__always)
   private mutating func touch(_ event: UnsafePointer<Event>, _ slot: UInt32) -> UnsafeMutablePointer<TitleRow> {
@@ -136,10 +138,12 @@ public struct TitleFold: ~Copyable {
 
   private func trend(_ row: UnsafeMutablePointer<TitleRow>, _ event: UnsafePointer<Event>, _ effect: Effect) {
     TitleRow.decayed(
-      &row.pointee.s.trend, &row.pointee.s.trendAt, add: effect.trendWeight, time: event.pointee.time, tau: options.trendTauMs)
+      &row.pointee.s.trend, &row.pointee.s.trendAt, add: effect.trendWeight, time: event.pointee.time,
+      tau: options.trendTauMs)
     if event.pointee.kind == .watch {
       TitleRow.decayed(
-        &row.pointee.s.popularity, &row.pointee.s.popularityAt, add: 1, time: event.pointee.time, tau: options.popularityTauMs)
+        &row.pointee.s.popularity, &row.pointee.s.popularityAt, add: 1, time: event.pointee.time,
+        tau: options.popularityTauMs)
     }
   }
 

@@ -70,7 +70,9 @@ public struct TitleRow: BitwiseCopyable {
   /// Stars; 3.5 while nobody rated.
   public var averageRating: Double { s.ratingCount > 0 ? Double(s.ratingHalfStars) / 2 / Double(s.ratingCount) : 3.5 }
   /// Mean completion of its watches, 0 without one.
-  public var completionMean: Double { s.watches > 0 ? Double(s.completionUnits) / 4_294_967_296 / Double(s.watches) : 0 }
+  public var completionMean: Double {
+    s.watches > 0 ? Double(s.completionUnits) / 4_294_967_296 / Double(s.watches) : 0
+  }
   public var evidence: Int64 { s.impressions + s.clicks + s.ratingCount }
 
   /// Decayed clicks and watches at a time.

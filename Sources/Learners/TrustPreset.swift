@@ -144,7 +144,8 @@ extension TrustPreset {
   }
 
   /// C5; `mean` in stars, used while `ratings` > 0.
-  public func quality(impressions: Double, clicks: Double, completions: Double, mean: Double, ratings: Double) -> Double {
+  public func quality(impressions: Double, clicks: Double, completions: Double, mean: Double, ratings: Double) -> Double
+  {
     guard impressions > 0 else { return 0.5 }
     var through = clicks / impressions
     if clampsClicks { through = min(1, through) }

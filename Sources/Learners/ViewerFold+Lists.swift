@@ -96,7 +96,8 @@ extension ViewerFold {
   }
 
   /// D3; liked, favorited, shared are the event's own fields, else what earlier interactions set.
-  func engagement(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ completion: Double) -> Double {
+  func engagement(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ completion: Double) -> Double
+  {
     let kept = flags(row, of: event.pointee.title)
     let flags = event.pointee.flags
     let isSkipped =

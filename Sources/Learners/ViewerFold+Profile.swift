@@ -5,7 +5,8 @@ import Kernels
 extension ViewerFold {
   /// D2: per distinct genre of the title w <- decay w + (1 - decay) e, and its time-aware twin.
   func feel(
-    _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ facts: UnsafePointer<TitleFacts>, _ signal: Double
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ facts: UnsafePointer<TitleFacts>,
+    _ signal: Double
   ) {
     guard options.folds.contains(.affinity) else { return }
     for genre in facts.pointee.genreSymbols {
@@ -95,7 +96,9 @@ extension ViewerFold {
   /// Counts of what contexts say: mood, companions, device, platform.
   func count(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>) {
     if event.pointee.mood > 0, event.pointee.mood <= 6 { row.pointee.s.moods[Int(event.pointee.mood) - 1] += 1 }
-    if event.pointee.companions > 0, event.pointee.companions <= 4 { row.pointee.s.companions[Int(event.pointee.companions) - 1] += 1 }
+    if event.pointee.companions > 0, event.pointee.companions <= 4 {
+      row.pointee.s.companions[Int(event.pointee.companions) - 1] += 1
+    }
     if event.pointee.device != .unset { row.pointee.s.devices[Int(event.pointee.device.rawValue)] += 1 }
     guard event.pointee.platform != 0 else { return }
     for index in 0..<row.pointee.platforms.count

@@ -44,9 +44,14 @@ extension ViewerFold {
 
   /// Keeps what a decision showed. An impression and a decision record of one id are one decision: the first opens it,
   /// the other adds what is missing.
-  private func show(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload, kind: UInt32) {
-    guard event.pointee.decisionHash != 0, let items = payload.field(.items), let base = items.baseAddress else { return }
-    var head = ShownDecision(hash: event.pointee.decisionHash, time: event.pointee.time, items: 0, idBytes: 0, kinds: kind)
+  private func show(
+    _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload, kind: UInt32
+  ) {
+    guard event.pointee.decisionHash != 0, let items = payload.field(.items), let base = items.baseAddress else {
+      return
+    }
+    var head = ShownDecision(
+      hash: event.pointee.decisionHash, time: event.pointee.time, items: 0, idBytes: 0, kinds: kind)
     var kept: [ShownTitle] = []
     if let (index, start) = find(row, event.pointee.decisionHash) {
       let old = row.pointee.decisions[index]

@@ -61,7 +61,9 @@ public struct ViewerFold: ~Copyable {
     tally.note(event.pointee.flags)
     tally.add(.folded)
     effect.flags = .folded
-    if event.pointee.title != Event.none, !catalog.title(event.pointee.title).pointee.isInCatalog { tally.add(.unknownTitle) }
+    if event.pointee.title != Event.none, !catalog.title(event.pointee.title).pointee.isInCatalog {
+      tally.add(.unknownTitle)
+    }
     guard event.pointee.viewer != Event.none, event.pointee.kind != .availability else { return }
     let row = wake(event)
     switch event.pointee.kind {
@@ -163,7 +165,9 @@ public struct ViewerFold: ~Copyable {
     effect.signal = isComplete ? .watchComplete : .watchPartial
     if isComplete {
       effect.flags.insert(.complete)
-      if !isCapped || isWithinCap(row, event, event.pointee.title, .completions, &tally) { effect.flags.insert(.countedCompletion) }
+      if !isCapped || isWithinCap(row, event, event.pointee.title, .completions, &tally) {
+        effect.flags.insert(.countedCompletion)
+      }
     }
     row.pointee.s.watches += 1
     if options.folds.contains(.session) {
@@ -207,7 +211,9 @@ public struct ViewerFold: ~Copyable {
     effect.signal = .rate
     effect.ratingCount = 1
     effect.ratingHalfStars = half
-    if options.trust.replacesRatings, options.folds.contains(.trust), let old = replaceRating(row, event.pointee.title, half) {
+    if options.trust.replacesRatings, options.folds.contains(.trust),
+      let old = replaceRating(row, event.pointee.title, half)
+    {
       effect.ratingCount = 0
       effect.ratingHalfStars = half - old
     }
@@ -259,10 +265,15 @@ public struct ViewerFold: ~Copyable {
       effect.value = options.rewards.value(
         effect.signal, completion: effect.completion, stars: stars, feedbackMs: event.pointee.timeToFeedback,
         position: event.pointee.position)
-      effect.media = usesMedia ? effect.value : media.value(
-        effect.signal, completion: effect.completion, stars: stars, feedbackMs: event.pointee.timeToFeedback,
-        position: event.pointee.position)
-      if options.folds.contains(.vector), let c = facts.pointee.vector { move(row, event.pointee.viewer, c, facts, &effect) }
+      effect.media =
+        usesMedia
+        ? effect.value
+        : media.value(
+          effect.signal, completion: effect.completion, stars: stars, feedbackMs: event.pointee.timeToFeedback,
+          position: event.pointee.position)
+      if options.folds.contains(.vector), let c = facts.pointee.vector {
+        move(row, event.pointee.viewer, c, facts, &effect)
+      }
     }
     if options.folds.contains(.decisions) { attribute(row, event, &effect, &tally) }
   }

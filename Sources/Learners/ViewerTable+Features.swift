@@ -53,7 +53,8 @@ extension ViewerTable {
   }
 
   private func affinities(
-    _ row: UnsafeMutablePointer<ViewerRow>, _ ids: Identities, _ options: LearnOptions, into sink: inout some FeatureSink
+    _ row: UnsafeMutablePointer<ViewerRow>, _ ids: Identities, _ options: LearnOptions,
+    into sink: inout some FeatureSink
   ) {
     let values = row.pointee.affinities.values
     withUnsafeTemporaryAllocation(of: Int.self, capacity: max(1, values.count)) { order in

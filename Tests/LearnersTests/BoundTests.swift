@@ -8,7 +8,9 @@ struct BoundTests {
   static let day: Int64 = 86_400_000
   static let start: Int64 = 1_794_211_200_000
 
-  static func fold(_ worker: StoryWorker, _ kind: EventKind, title: String?, at time: Int64, _ more: (inout Event) -> Void = { _ in })
+  static func fold(
+    _ worker: StoryWorker, _ kind: EventKind, title: String?, at time: Int64, _ more: (inout Event) -> Void = { _ in }
+  )
     -> Effect
   {
     var event = Event(kind: kind)
@@ -31,9 +33,12 @@ struct BoundTests {
     }
     let row = worker.viewers.row(0)
     #expect(row.pointee.caps.count == 256)
-    #expect(!Self.fold(worker, .watch, title: "c256", at: Self.start + 999) { $0.rate = 1 }.flags.contains(.countedCompletion))
+    #expect(
+      !Self.fold(worker, .watch, title: "c256", at: Self.start + 999) { $0.rate = 1 }.flags.contains(.countedCompletion)
+    )
     #expect(worker.tally[.overCap] == 1)
-    #expect(Self.fold(worker, .watch, title: "c0", at: Self.start + 999) { $0.rate = 1 }.flags.contains(.countedCompletion))
+    #expect(
+      Self.fold(worker, .watch, title: "c0", at: Self.start + 999) { $0.rate = 1 }.flags.contains(.countedCompletion))
   }
 
   @Test func `the history lets the lightest go, then the older, then by id`() {

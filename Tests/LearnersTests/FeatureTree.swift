@@ -57,7 +57,9 @@ func difference(_ expected: Any, _ got: Any?, at path: String, tolerance: Double
     let tolerance = path.contains("vector") ? 2e-6 : tolerance
     let (sorted, otherSorted) = list.first is String ? (words(list), words(others)) : (list, others)
     for (index, value) in sorted.enumerated() {
-      if let found = difference(value, otherSorted[index], at: "\(path)[\(index)]", tolerance: tolerance) { return found }
+      if let found = difference(value, otherSorted[index], at: "\(path)[\(index)]", tolerance: tolerance) {
+        return found
+      }
     }
     return nil
   }

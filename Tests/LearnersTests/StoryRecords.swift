@@ -45,7 +45,8 @@ struct StoryReader {
     if let number = value as? NSNumber { return number.int64Value }
     let format = ISO8601DateFormatter()
     let text = value as! String
-    format.formatOptions = text.contains(".") ? [.withInternetDateTime, .withFractionalSeconds] : [.withInternetDateTime]
+    format.formatOptions =
+      text.contains(".") ? [.withInternetDateTime, .withFractionalSeconds] : [.withInternetDateTime]
     return Int64((format.date(from: text)!.timeIntervalSince1970 * 1000).rounded())
   }
 
@@ -53,7 +54,8 @@ struct StoryReader {
     if line["topic"] as! String == "content.source" {
       return .source(
         id: line["source_id"] as! String,
-        SourceRow(uptime: (line["uptime"] as! NSNumber).doubleValue, official: nil, timestamp: time(line["timestamp"]!)))
+        SourceRow(uptime: (line["uptime"] as! NSNumber).doubleValue, official: nil, timestamp: time(line["timestamp"]!))
+      )
     }
     var row = CatalogRow()
     row.title = line["title"] as? String ?? ""
@@ -150,7 +152,9 @@ struct StoryReader {
     event.rate = number("completion_rate")
     if !event.duration.isNaN, event.total > 0, !event.rate.isNaN,
       abs(min(1, event.duration / event.total) - event.rate) > 0.05
-    { event.flags.insert(.inconsistentCompletion) }
+    {
+      event.flags.insert(.inconsistentCompletion)
+    }
     if event.kind == .rate {
       let stars = line["scale"] as? Int == 10 ? 1 + 4 * (number("rating") - 1) / 9 : number("rating")
       event.rate = (stars * 2).rounded(.toNearestOrAwayFromZero)
