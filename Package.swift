@@ -79,6 +79,6 @@ let package = Package(
     tests("AdapterTests", ["KafkaPort", "RedisPort", "SQLitePort", "MemoryPort", "Ports", "Events", "JSON"]),
     tests("TelemetryTests", ["Telemetry"]),
     tests("NetTests", ["Net", "CSys"]),
-    tests("AppTests", ["App", "JSON", "Options", "Learners", "Events"]),
+    tests("AppTests", ["App", "JSON", "Options", "Learners", "Events", "KafkaPort", "Ports"]),
   ]
 )

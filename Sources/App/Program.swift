@@ -49,9 +49,22 @@ public let program = Program<Context, Common>(
         [.verb("bandits", CheckBandits.self), .verb("stories", CheckStories.self), .verb("stream", CheckStream.self)]),
       .verb("top", TopVerb.self),
       .group("bench", "Measures.", [.verb("learn", BenchLearn.self)]),
+      .group(
+        "alerts", "Drift alerts.",
+        [.verb("tail", AlertsTail.self)]),
+      .verb("lag", LagVerb.self),
+      .group(
+        "topics", "The topics read and written.",
+        [
+          .verb("apply", TopicsApply.self), .verb("describe", TopicsDescribe.self), .verb("tail", TopicsTail.self),
+        ]),
+      .group(
+        "dead-letters", "Records that could not become events.",
+        [.verb("tail", DeadLettersTail.self)]),
       .verb("version", VersionVerb.self),
       .verb("completion", CompletionVerb.self),
       .verb("man", ManualVerb.self),
+      .verb("__mock-broker", MockBrokerVerb.self, hidden: true),
       .verb("__complete", CompleteVerb.self, hidden: true),
     ]),
   version: "thalweg \(version)", common: { Common() }, settings: Settings.declared.rows.map(\.row))

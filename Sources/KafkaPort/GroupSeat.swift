@@ -137,7 +137,7 @@ final class GroupSeat {
       if !isAnnounced {
         isAnnounced = true
         config.log(
-          5,
+          4,
           "Kafka: group \(config.group) lists \(other.description); waiting \(config.sessionTimeoutMs / 1000) s, in case "
             + "it is a worker that has ended")
       }

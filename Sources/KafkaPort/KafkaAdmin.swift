@@ -27,6 +27,17 @@ public struct TopicDescription: Sendable {
   public var leaderless: [Int32]
   /// All settings, with whether each was set for this topic; nil = the broker does not tell (the mock).
   public var settings: [(name: String, value: String, isOwn: Bool)]?
+
+  public init(
+    name: String, partitionCount: Int, replicas: Int, leaderless: [Int32],
+    settings: [(name: String, value: String, isOwn: Bool)]?
+  ) {
+    self.name = name
+    self.partitionCount = partitionCount
+    self.replicas = replicas
+    self.leaderless = leaderless
+    self.settings = settings
+  }
 }
 
 /// What became of one topic to be made.

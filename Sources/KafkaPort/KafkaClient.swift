@@ -42,6 +42,8 @@ final class KafkaClient {
       let line = String(cString: text)
       // One set of options serves consumers and producers; each may hold what only the other reads.
       if facility == "CONFWARN" && line.contains("property and will be ignored") { return }
+      // The error callback says these again, with a way out.
+      let level = facility == "FAIL" || facility == "ERROR" ? 7 : level
       KafkaClient.from(opaque).log.write(level, "librdkafka \(facility): \(line)")
     }
     if role == .producer {
