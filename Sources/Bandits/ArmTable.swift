@@ -112,7 +112,7 @@ public struct ArmTable: ~Copyable {
   private static func reserve(_ bytes: Int) -> UnsafeMutablePointer<Float> {
     let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     guard let memory, memory != MAP_FAILED else { fatalError("no address space for \(bytes) bytes of arms") }
-    madvise(memory, bytes, Int32(MADV_HUGEPAGE.rawValue))
+    madvise(memory, bytes, MADV_HUGEPAGE)
     return memory.bindMemory(to: Float.self, capacity: bytes / 4)
   }
 

@@ -33,11 +33,7 @@ public struct BetaModel<F: NumberFormat>: BanditModel {
   public mutating func publish(at time: Int64) { self.time = max(self.time, time) }
 
   private func counts(_ arm: Int) -> (n: Double, successes: Double) {
-    guard arm < sums.count else { return (0, 0) }
-    var a = [0.0]
-    var b = [0.0]
-    let n = sums[arm].read(at: time, into: &a, &b)
-    return (n, b[0])
+    arm < sums.count ? sums[arm].single(at: time) : (0, 0)
   }
 
   public func estimate(_ arm: Int, _ x: UnsafePointer<Double>) -> Estimate {

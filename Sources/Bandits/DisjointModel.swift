@@ -29,7 +29,7 @@ public struct DisjointModel<F: NumberFormat>: BanditModel {
   public mutating func learn(_ arm: Int, _ x: UnsafePointer<Double>, reward: Double, at time: Int64) {
     grow(arm)
     sums[arm].add(x, reward: reward, at: time)
-    posteriors[arm].track(x, reward: reward)
+    sums[arm].rounded(x, reward) { posteriors[arm].track($0, reward: $1) }
     let bucket = sums[arm].bucket(of: time)
     if bucket > solvedBucket { publish(at: time) }
   }
@@ -39,7 +39,7 @@ public struct DisjointModel<F: NumberFormat>: BanditModel {
   ) {
     grow(arm)
     sums[arm].correct(x, from: old, to: new, at: time)
-    posteriors[arm].track(x, change: new - old)
+    sums[arm].rounded(x, new - old) { posteriors[arm].track($0, change: $1) }
   }
 
   public mutating func publish(at time: Int64) {

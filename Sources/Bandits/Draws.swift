@@ -34,6 +34,31 @@ public struct Draws: Sendable {
   }
 }
 
+extension Draws {
+  /// Gamma(shape, 1) for shape >= 1, by rejection: draw after draw of one key until one is taken.
+  ///
+  /// - SeeAlso: Marsaglia & Tsang 2000.
+  func gamma(_ shape: Double, decision: UInt64, slot: Int, arm: UInt64, turn: UInt64) -> Double {
+    let d = shape - 1.0 / 3
+    let c = 1 / (9 * d).squareRoot()
+    var attempt = Draws.mix(turn)
+    while true {
+      let x = normal(decision: decision, slot: slot, arm: arm, turn: attempt)
+      let u = uniform(decision: decision, slot: slot, arm: arm, turn: attempt &+ 1)
+      attempt &+= 2
+      let v = (1 + c * x) * (1 + c * x) * (1 + c * x)
+      if v > 0, Elementary.ln(u) < 0.5 * x * x + d - d * v + d * Elementary.ln(v) { return d * v }
+    }
+  }
+
+  /// Beta(a, b) for a, b >= 1.
+  func beta(_ a: Double, _ b: Double, decision: UInt64, slot: Int, arm: UInt64, turn: UInt64) -> Double {
+    let x = gamma(a, decision: decision, slot: slot, arm: arm, turn: turn &* 2)
+    let y = gamma(b, decision: decision, slot: slot, arm: arm, turn: turn &* 2 &+ 1)
+    return x / (x + y)
+  }
+}
+
 /// A seeded sequence (SplitMix64) for benches and shuffles.
 public struct SplitMix: RandomNumberGenerator, Sendable {
   private var state: UInt64

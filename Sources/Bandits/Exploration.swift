@@ -48,8 +48,7 @@ public indirect enum Exploration: Sendable, Equatable {
         return estimates.indices.map { i in
           let e = estimates[i]
           if e.successes > 0 {
-            let u = draws.uniform(decision: decision, slot: slot, arm: arms[i], turn: turn)
-            return Belief.betaQuantile(e.successes, e.failures, u)
+            return draws.beta(e.successes, e.failures, decision: decision, slot: slot, arm: arms[i], turn: turn)
           }
           return e.mean + v * e.width * draws.normal(decision: decision, slot: slot, arm: arms[i], turn: turn)
         }

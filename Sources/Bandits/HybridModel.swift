@@ -47,11 +47,11 @@ public struct HybridModel<F: NumberFormat>: BanditModel {
 
   public mutating func learn(_ arm: Int, _ x: UnsafePointer<Double>, reward: Double, at time: Int64) {
     shared.add(x, reward: reward, at: time)
-    prior.track(x, reward: reward)
+    shared.rounded(x, reward) { prior.track($0, reward: $1) }
     if residuals {
       grow(arm)
       arms[arm].add(x, reward: reward, at: time)
-      posteriors[arm].track(x, reward: reward)
+      arms[arm].rounded(x, reward) { posteriors[arm].track($0, reward: $1) }
     }
     if clock(time) > solvedBucket { publish(at: time) }
   }
@@ -60,11 +60,11 @@ public struct HybridModel<F: NumberFormat>: BanditModel {
     _ arm: Int, _ x: UnsafePointer<Double>, from old: Double, to new: Double, at time: Int64
   ) {
     shared.correct(x, from: old, to: new, at: time)
-    prior.track(x, change: new - old)
+    shared.rounded(x, new - old) { prior.track($0, change: $1) }
     if residuals {
       grow(arm)
       arms[arm].correct(x, from: old, to: new, at: time)
-      posteriors[arm].track(x, change: new - old)
+      arms[arm].rounded(x, new - old) { posteriors[arm].track($0, change: $1) }
     }
   }
 
@@ -87,34 +87,41 @@ public struct HybridModel<F: NumberFormat>: BanditModel {
       let own = Triangle.dot(x, x, dimension) / rho
       return Estimate(mean: prior.mean(x), width: max(0, own + prior.variance(x)).squareRoot())
     }
-    let d = dimension
-    return withUnsafeTemporaryAllocation(of: Double.self, capacity: d) { v in
-      let v = v.baseAddress!
-      Triangle.multiply(posteriors[arm].inverse, x, d, into: v)
-      let variance = Triangle.dot(v, x, d) + rho * rho * prior.variance(v)
+    let padded = prior.padded
+    return withUnsafeTemporaryAllocation(of: Double.self, capacity: 3 * padded) { buffer in
+      let own = buffer.baseAddress!
+      let v = own + padded
+      let u = v + padded
+      prior.pad(x, into: own)
+      posteriors[arm].multiply(padded: own, into: v)
+      prior.multiply(padded: v, into: u)
+      let variance = Triangle.dot(v, own, padded) + rho * rho * Triangle.dot(u, v, padded)
       return Estimate(mean: posteriors[arm].mean(x) + rho * prior.mean(v), width: max(0, variance).squareRoot())
     }
   }
 
   public func covariance(_ a: Int, _ x: UnsafePointer<Double>, _ b: Int, _ y: UnsafePointer<Double>) -> Double {
     guard residuals else { return prior.covariance(x, y) }
-    let d = dimension
-    return withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * d) { buffer in
+    let padded = prior.padded
+    return withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * padded) { buffer in
       let v = buffer.baseAddress!
-      let w = v + d
+      let w = v + padded
       pull(a, x, into: v)
       pull(b, y, into: w)
-      let own = a == b ? Triangle.dot(v, y, d) : 0
+      let own = a == b ? Triangle.dot(v, y, dimension) : 0
       return own + rho * rho * prior.covariance(v, w)
     }
   }
 
   /// M_a x.
   private func pull(_ arm: Int, _ x: UnsafePointer<Double>, into v: UnsafeMutablePointer<Double>) {
-    if arm < posteriors.count {
-      Triangle.multiply(posteriors[arm].inverse, x, dimension, into: v)
-    } else {
-      for i in 0..<dimension { v[i] = x[i] / rho }
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: prior.padded) { own in
+      prior.pad(x, into: own.baseAddress!)
+      if arm < posteriors.count {
+        posteriors[arm].multiply(padded: own.baseAddress!, into: v)
+      } else {
+        for i in 0..<prior.padded { v[i] = own[i] / rho }
+      }
     }
   }
 
@@ -123,8 +130,8 @@ public struct HybridModel<F: NumberFormat>: BanditModel {
   /// An arm's coefficients, the shared part included.
   public func theta(_ arm: Int) -> [Double] {
     guard residuals, arm < posteriors.count else { return prior.theta }
-    var pulled = [Double](repeating: 0, count: dimension)
-    posteriors[arm].multiply(prior.theta, into: &pulled)
+    var pulled = [Double](repeating: 0, count: prior.padded)
+    pulled.withUnsafeMutableBufferPointer { pull(arm, prior.theta, into: $0.baseAddress!) }
     return zip(posteriors[arm].theta, pulled).map { $0 + rho * $1 }
   }
 

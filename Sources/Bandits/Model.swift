@@ -28,7 +28,7 @@ public struct ModelHealth: Sendable, Equatable {
   mutating func fold(_ posterior: Posterior) {
     condition = max(condition, posterior.condition)
     failures += Int64(posterior.failures)
-    byteCount += posterior.inverse.count * 8
+    byteCount += posterior.byteCount
   }
 }
 

@@ -3,9 +3,10 @@ public struct Posterior: Sendable, Equatable {
   public let dimension: Int
   /// Precision of the prior, and what an unseen direction returns to.
   public let lambda: Double
-  public private(set) var inverse: [Double]
-  /// A^-1 b, without any prior mean.
-  public private(set) var theta: [Double]
+  /// A^-1 in the kernels' packed blocks.
+  private var inverse: [Double]
+  /// A^-1 b, without any prior mean; padded.
+  private var coefficients: [Double]
   /// Decayed number of decisions.
   public private(set) var weight = 0.0
   public private(set) var logDeterminant = 0.0
@@ -17,74 +18,113 @@ public struct Posterior: Sendable, Equatable {
 
   public init(dimension d: Int, lambda: Double) {
     precondition(lambda > 0, "the prior's precision is positive")
+    precondition(d >= 1 && d <= 1024, "a model has 1 to 1024 slots")
     dimension = d
     self.lambda = lambda
-    inverse = Array(repeating: 0, count: Triangle.count(d))
-    theta = Array(repeating: 0, count: d)
-    for i in 0..<d { inverse[Triangle.row(i) + i] = 1 / lambda }
+    inverse = Array(repeating: 0, count: BanditKernels.packedCount(d))
+    coefficients = Array(repeating: 0, count: BanditKernels.padded(d))
+    for i in 0..<d { inverse[BanditKernels.row(i) + i] = 1 / lambda }
+    logDeterminant = Double(d) * Elementary.ln(lambda)
+  }
+
+  public var theta: [Double] { Array(coefficients[..<dimension]) }
+  public var padded: Int { coefficients.count }
+  public var byteCount: Int { (inverse.count + coefficients.count) * 8 }
+
+  /// Entry (i, j) of A^-1.
+  public func inverse(_ i: Int, _ j: Int) -> Double {
+    i >= j ? inverse[BanditKernels.row(i) + j] : inverse[BanditKernels.row(j) + i]
   }
 
   /// Solves afresh from sums, as of a time.
   ///
   /// - Complexity: O(d³).
   public mutating func solve<F>(_ sums: Sums<F>, at time: Int64) {
-    var a = [Double](repeating: 0, count: Triangle.count(dimension))
-    var b = [Double](repeating: 0, count: dimension)
+    let d = dimension
+    if sums.isEmpty, weight == 0 { return }
+    var a = [Double](repeating: 0, count: Triangle.count(d))
+    var b = [Double](repeating: 0, count: padded)
     let total = sums.read(at: time, into: &a, &b)
-    for i in 0..<dimension { a[Triangle.row(i) + i] += lambda }
+    for i in 0..<d { a[Triangle.row(i) + i] += lambda }
     solves += 1
-    guard let solved = Triangle.inverse(a, dimension) else {
+    guard let solved = Triangle.inverse(a, d) else {
       failures += 1
       return
     }
-    inverse = solved.inverse
+    for i in 0..<d {
+      for j in 0...i {
+        let value = solved.inverse[Triangle.row(i) + j]
+        inverse[BanditKernels.row(i) + j] = value
+        if i / 16 == j / 16 { inverse[BanditKernels.row(j) + i] = value }
+      }
+    }
     logDeterminant = solved.logDeterminant
-    condition = Triangle.norm(a, dimension) * Triangle.norm(inverse, dimension)
+    condition = Triangle.norm(a, d) * Triangle.norm(solved.inverse, d)
     weight = total
-    multiply(b, into: &theta)
+    coefficients.withUnsafeMutableBufferPointer { Double.multiply(.best, d, inverse, b, into: $0.baseAddress!) }
   }
 
   /// Keeps this snapshot current by one decision without a solve (Sherman-Morrison); the next solve replaces it.
   ///
-  /// - Complexity: O(d²). Allocates nothing.
+  /// - Complexity: O(d²).
   public mutating func track(_ x: UnsafePointer<Double>, reward: Double) {
     let d = dimension
-    withUnsafeTemporaryAllocation(of: Double.self, capacity: d) { v in
-      let v = v.baseAddress!
-      Triangle.multiply(inverse, x, d, into: v)
-      let spread = 1 + Triangle.dot(v, x, d)
-      let gain = (reward - Triangle.dot(theta, x, d)) / spread
-      guard spread >= 1, gain.isFinite else { return }
-      for i in 0..<d { theta[i] += gain * v[i] }
-      inverse.withUnsafeMutableBufferPointer { Triangle.downdate($0.baseAddress!, v, 1 / spread, d) }
-      logDeterminant += Elementary.ln(spread)
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * padded) { buffer in
+      let own = buffer.baseAddress!
+      let last = own + padded
+      pad(x, into: own)
+      let learned = inverse.withUnsafeMutableBufferPointer { inverse in
+        coefficients.withUnsafeMutableBufferPointer { theta in
+          withUnsafePointer(to: Optional(UnsafePointer(own))) { contexts in
+            withUnsafePointer(to: reward) {
+              Double.learn(
+                .best, d, inverse.baseAddress!, theta.baseAddress!, contexts, $0, 1, next: nil, last: last)
+            }
+          }
+        }
+      }
+      guard learned == 1 else { return }
+      logDeterminant -= Elementary.ln(1 - Triangle.dot(own, last, d))
       weight += 1
     }
   }
 
   /// A decision already tracked was worth so much more: theta only.
   public mutating func track(_ x: UnsafePointer<Double>, change: Double) {
-    withUnsafeTemporaryAllocation(of: Double.self, capacity: dimension) { v in
-      Triangle.multiply(inverse, x, dimension, into: v.baseAddress!)
-      for i in 0..<dimension { theta[i] += change * v[i] }
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * padded) { buffer in
+      let own = buffer.baseAddress!
+      pad(x, into: own)
+      multiply(padded: own, into: own + padded)
+      for i in 0..<dimension { coefficients[i] += change * own[padded + i] }
     }
   }
 
-  public func mean(_ x: UnsafePointer<Double>) -> Double { Triangle.dot(theta, x, dimension) }
+  public func mean(_ x: UnsafePointer<Double>) -> Double { Triangle.dot(coefficients, x, dimension) }
 
   /// xᵀ A^-1 x.
   public func variance(_ x: UnsafePointer<Double>) -> Double { covariance(x, x) }
 
   /// xᵀ A^-1 y.
   public func covariance(_ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>) -> Double {
-    withUnsafeTemporaryAllocation(of: Double.self, capacity: dimension) { v in
-      Triangle.multiply(inverse, x, dimension, into: v.baseAddress!)
-      return Triangle.dot(v.baseAddress!, y, dimension)
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * padded) { buffer in
+      let own = buffer.baseAddress!
+      pad(x, into: own)
+      multiply(padded: own, into: own + padded)
+      return Triangle.dot(own + padded, y, dimension)
     }
   }
 
-  func multiply(_ x: [Double], into y: inout [Double]) {
-    y.withUnsafeMutableBufferPointer { Triangle.multiply(inverse, x, dimension, into: $0.baseAddress!) }
+  /// Copies a context and puts zeros behind it.
+  @inline(__always)
+  func pad(_ x: UnsafePointer<Double>, into own: UnsafeMutablePointer<Double>) {
+    own.initialize(from: x, count: dimension)
+    (own + dimension).initialize(repeating: 0, count: padded - dimension)
+  }
+
+  /// y = A^-1 x, both padded.
+  @inline(__always)
+  func multiply(padded x: UnsafePointer<Double>, into y: UnsafeMutablePointer<Double>) {
+    Double.multiply(.best, dimension, inverse, x, into: y)
   }
 
   /// One draw of theta ~ N(A^-1 b, v² A^-1): theta + v L^-T z with A = L Lᵀ.

@@ -71,17 +71,6 @@ enum Belief {
     return exp(a * log(x) + b * log1p(-x) - logBeta(a, b)) / a * fraction
   }
 
-  /// The x below which a Beta falls with probability p, by bisection: one uniform number gives one draw.
-  static func betaQuantile(_ a: Double, _ b: Double, _ p: Double) -> Double {
-    var low = 0.0
-    var high = 1.0
-    for _ in 0..<60 {
-      let middle = (low + high) / 2
-      if incompleteBeta(a, b, middle) < p { low = middle } else { high = middle }
-    }
-    return (low + high) / 2
-  }
-
   /// Probability that each is the largest, by one-dimensional quadrature to 1e-6; they sum to 1.
   static func winners(_ beliefs: [Belief]) -> [Double] {
     if beliefs.count == 1 { return [1] }

@@ -25,7 +25,7 @@ public struct SharedModel<F: NumberFormat>: BanditModel {
     while counts.count <= arm { counts.append(0) }
     counts[arm] += 1
     sums.add(x, reward: reward, at: time)
-    posterior.track(x, reward: reward)
+    sums.rounded(x, reward) { posterior.track($0, reward: $1) }
     if sums.bucket(of: time) > solvedBucket { publish(at: time) }
   }
 
@@ -33,7 +33,7 @@ public struct SharedModel<F: NumberFormat>: BanditModel {
     _ arm: Int, _ x: UnsafePointer<Double>, from old: Double, to new: Double, at time: Int64
   ) {
     sums.correct(x, from: old, to: new, at: time)
-    posterior.track(x, change: new - old)
+    sums.rounded(x, new - old) { posterior.track($0, change: $1) }
   }
 
   public mutating func publish(at time: Int64) {

@@ -66,6 +66,15 @@ public struct Sums<F: NumberFormat>: Sendable {
     }
   }
 
+  /// Lends a context and a reward as this format keeps them, so that a tracked snapshot learns what the sums did.
+  @inline(__always)
+  func rounded(_ x: UnsafePointer<Double>, _ reward: Double, _ body: (UnsafePointer<Double>, Double) -> Void) {
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: dimension) { kept in
+      for i in 0..<dimension { kept[i] = F.value(F.cell(context: x[i], step: scale.steps[i]), step: scale.steps[i]) }
+      body(kept.baseAddress!, F.value(F.cell(reward: reward), step: F.rewardStep))
+    }
+  }
+
   /// The reward of a decision already added has changed: b only. `time` is the decision's own.
   public mutating func correct(_ x: UnsafePointer<Double>, from old: Double, to new: Double, at time: Int64) {
     guard let at = open(bucket(of: time)) else { return }
@@ -104,6 +113,20 @@ public struct Sums<F: NumberFormat>: Sendable {
         }
       }
       for i in 0..<dimension { b[i] += weight * F.rewardStep * F.value(bucket.b[i], step: scale.steps[i]) }
+    }
+    return total
+  }
+
+  /// Decayed count and Σ r of sums with one slot whose context is always 1.
+  func single(at time: Int64) -> (n: Double, successes: Double) {
+    let now = bucket(of: time)
+    var total = (n: 0.0, successes: 0.0)
+    for bucket in buckets {
+      let age = max(0, now - bucket.index)
+      if age >= Self.kept { continue }
+      let weight = Self.weight(age: age)
+      total.n += weight * Double(bucket.count)
+      total.successes += weight * F.rewardStep * F.value(bucket.b[0], step: scale.steps[0])
     }
     return total
   }

@@ -112,17 +112,6 @@ public enum Triangle {
     }
   }
 
-  /// M -= f v vᵀ.
-  @inline(__always)
-  public static func downdate(_ m: UnsafeMutablePointer<Double>, _ v: UnsafePointer<Double>, _ f: Double, _ d: Int) {
-    for i in 0..<d {
-      let mi = m + row(i)
-      let s = f * v[i]
-      if s == 0 { continue }
-      for j in 0...i { mi[j] -= s * v[j] }
-    }
-  }
-
   /// Largest absolute row sum: an upper bound of the largest eigenvalue.
   public static func norm(_ m: [Double], _ d: Int) -> Double {
     var sums = [Double](repeating: 0, count: d)
