@@ -73,6 +73,13 @@ public struct IDTable: ~Copyable {
     return id.withUTF8 { find(UnsafeRawBufferPointer($0)) }
   }
 
+  /// The second step of ``prefetch(_:)``: asks for the id that probably stands there.
+  @inline(__always)
+  public func prefetchEntry(_ hash: UInt64) {
+    let cell = cells[Int(truncatingIfNeeded: hash) & mask]
+    if cell != 0 { ck_prefetch(entries + (Int(UInt32(truncatingIfNeeded: cell)) - 1)) }
+  }
+
   /// The slot of this id, a new one if it has none.
   public mutating func slot(_ id: UnsafeRawBufferPointer) -> UInt32 {
     slot(id, hash: xxh3(id))

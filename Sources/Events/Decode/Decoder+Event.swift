@@ -17,7 +17,7 @@ extension Decoder {
     decisionID = nil
     try checkRequired()
 
-    let isRare = programs[input].rules[rule].rareAlways || at.present & programs[input].rules[rule].rare != 0
+    let isRare = current.pointee.rareAlways || at.present & current.pointee.rare != 0
     switch emit {
     case .watch: try watch(&event)
     case .click: try feedbackTime(&event)
@@ -25,6 +25,8 @@ extension Decoder {
     case .interaction: try interaction(&event)
     default: try uncommon(emit, &event)
     }
+    ids.viewers.prefetchEntry(viewerHash)
+    ids.titles.prefetchEntry(titleHash)
     if isRare { try common(&event) }
     try readDevice(emit, &event)
     let platform = token(.platform)
@@ -72,8 +74,8 @@ extension Decoder {
     if token.kind == .absent {
       guard emit == .decision else { throw DecodeFault(.missingField, .eventID) }
       token = place()
-    } else if programs[input].isEnvelope, programs[input].rules[rule].slots[Int(Field.eventID.rawValue)] >= 0,
-      at[Int(programs[input].rules[rule].slots[Int(Field.eventID.rawValue)])].kind.rawValue > TokenKind.null.rawValue
+    } else if programs[input].isEnvelope, current.pointee.slots[Int(Field.eventID.rawValue)] >= 0,
+      at[Int(current.pointee.slots[Int(Field.eventID.rawValue)])].kind.rawValue > TokenKind.null.rawValue
     {
       let text = try text(token, .eventID)
       let start = text.baseAddress!.assumingMemoryBound(to: UInt8.self)
@@ -166,12 +168,12 @@ extension Decoder {
 
   @inline(__always)
   mutating func checkRequired() throws(DecodeFault) {
-    let count = programs[input].rules[rule].requiredCount
-    if programs[input].rules[rule].allPlain {
+    let count = current.pointee.requiredCount
+    if current.pointee.allPlain {
       for i in 0..<count {
-        let token = at[Int(programs[input].rules[rule].requiredSlots[i])]
+        let token = at[Int(current.pointee.requiredSlots[i])]
         if token.kind.rawValue <= TokenKind.null.rawValue {
-          throw DecodeFault(.missingField, name: programs[input].rules[rule].required[i].name)
+          throw DecodeFault(.missingField, name: current.pointee.required[i].name)
         }
       }
       return
@@ -181,7 +183,7 @@ extension Decoder {
 
   @inline(never)
   private mutating func checkSteps() throws(DecodeFault) {
-    for one in programs[input].rules[rule].required where first(one.steps, at, ordinal: 0).kind == .absent {
+    for one in current.pointee.required where first(one.steps, at, ordinal: 0).kind == .absent {
       throw DecodeFault(.missingField, name: one.name)
     }
   }
@@ -190,7 +192,7 @@ extension Decoder {
   @inline(__always)
   func checkKey(_ emit: Emit, _ event: inout Event) {
     guard programs[input].isEnvelope, let key else { return }
-    let id = programs[input].rules[rule].isContentKeyed ? titleID : viewerID
+    let id = current.pointee.isContentKeyed ? titleID : viewerID
     guard let id, !(id.count == key.count && id.elementsEqual(key)) else { return }
     event.flags.insert(.keyMismatch)
   }

@@ -15,7 +15,7 @@ extension Decoder {
     items.removeAll(keepingCapacity: true)
     let list = token(.items)
     guard list.kind != .absent else { throw DecodeFault(.missingField, .items) }
-    guard list.kind == .array, let program = programs[input].rules[rule].items else {
+    guard list.kind == .array, let program = current.pointee.items else {
       throw DecodeFault(.badField, .items)
     }
     for i in 0..<16 { seenPositions[i] = 0 }

@@ -11,7 +11,7 @@ extension Decoder {
     if event.total == 0 { throw DecodeFault(.badField, .total) }
     event.rate = try number(.completionRate, 0, 1.5)
     try set(.completed, .completedSet, .completed, &event)
-    if programs[input].rules[rule].detailsAlways || at.present & programs[input].rules[rule].details != 0 {
+    if current.pointee.detailsAlways || at.present & current.pointee.details != 0 {
       try watchDetails(&event)
       let action = token(.action)
       if action.kind != .absent { try watchAction(action, &event) }

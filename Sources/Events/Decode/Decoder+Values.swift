@@ -6,17 +6,17 @@ extension Decoder {
   @inline(__always)
   mutating func token(_ field: Field) -> Token {
     let place = Int(field.rawValue)
-    let slot = Int(programs[input].rules[rule].slots[place])
+    let slot = Int(current.pointee.slots[place])
     if slot >= 0 {
       let token = at[slot]
       if token.kind.rawValue > TokenKind.null.rawValue, token.count > 0 { return token }
-      if !programs[input].rules[rule].hasMore[place] {
+      if !current.pointee.hasMore[place] {
         return token.kind == .string ? token : Token(.absent)
       }
-    } else if !programs[input].rules[rule].hasMore[place] {
+    } else if !current.pointee.hasMore[place] {
       return Token(.absent)
     }
-    return first(programs[input].rules[rule].bindings[place], at, ordinal: 0)
+    return first(current.pointee.bindings[place], at, ordinal: 0)
   }
 
   /// The first step that is not empty; the last one's value as it is.

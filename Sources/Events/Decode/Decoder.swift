@@ -41,7 +41,8 @@ public struct Decoder: ~Copyable {
   // The record at hand.
   var at = Slots(tokens: UnsafeMutablePointer(bitPattern: 16).unsafelyUnwrapped)
   var input = 0
-  var rule = 0
+  /// The rule it is read by.
+  var current = UnsafeMutablePointer<RuleProgram>(bitPattern: 16).unsafelyUnwrapped
   var partition: Int32 = 0
   var offset: Int64 = 0
   var recordTime: Int64 = -1
@@ -145,9 +146,10 @@ public struct Decoder: ~Copyable {
   mutating func interpret(into batch: inout DecodedBatch) -> DecodeOutcome {
     do throws(DecodeFault) {
       if programs[input].schemaSlot >= 0 { try checkSchema() }
-      rule = 0
+      var rule = 0
       while rule < programs[input].ruleCount {
-        if !programs[input].rules[rule].hasCondition || holds(programs[input].rules[rule].when!, at) {
+        current = programs[input].rules + rule
+        if !current.pointee.hasCondition || holds(current.pointee.when!, at) {
           return try follow(into: &batch)
         }
         rule += 1
@@ -169,7 +171,7 @@ public struct Decoder: ~Copyable {
 
   @inline(__always)
   private mutating func follow(into batch: inout DecodedBatch) throws(DecodeFault) -> DecodeOutcome {
-    let emit = programs[input].rules[rule].emit
+    let emit = current.pointee.emit
     switch emit {
     case .catalog, .source: return .reference(try reference(emit))
     case .control:

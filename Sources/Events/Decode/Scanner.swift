@@ -37,7 +37,8 @@ struct Scanner {
   /// Reads one value with the members of node 0; false = not JSON.
   mutating func value(rootSlot: Int) -> Bool {
     skipBlanks()
-    return value(slot: rootSlot, node: 0, depth: 0)
+    guard rootSlot < 0, at < end, at.pointee == 0x7b else { return value(slot: rootSlot, node: 0, depth: 0) }
+    return object(node: 0, depth: 1)
   }
 
   @inline(__always)
@@ -50,6 +51,10 @@ struct Scanner {
   }
 
   // MARK: Objects
+
+  /// Kept apart so that values are read inline in the loop over members.
+  @inline(never)
+  private mutating func nested(node: Int, depth: Int) -> Bool { object(node: node, depth: depth) }
 
   private mutating func object(node: Int, depth: Int) -> Bool {
     guard depth <= Scanner.depthLimit else { return false }
@@ -167,7 +172,7 @@ struct Scanner {
     case 0x7b:
       if node >= 0 {
         if slot >= 0, has(slot) { clear(node) }
-        guard object(node: node, depth: depth + 1) else { return false }
+        guard nested(node: node, depth: depth + 1) else { return false }
       } else {
         guard skip(depth) else { return false }
       }
