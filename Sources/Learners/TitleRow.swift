@@ -8,7 +8,7 @@ struct VoteDay: BitwiseCopyable {
 
 /// What is learned of a title. All counts are sums; what decays is kept with the time it stands at.
 ///
-/// Budget: 232 bytes a title, and 11 bytes a voter of its last two days.
+/// Budget: 216 bytes a title, and 11 to 21 bytes a voter of its last two days.
 public struct TitleRow: BitwiseCopyable {
   struct Scalars: BitwiseCopyable {
     var impressions: Int64 = 0

@@ -161,4 +161,72 @@ struct BoundTests {
     let vector = reader.vector(of: 0, in: worker.viewers, asOf: Self.start)
     #expect(abs(vector[0] - Float(1.81 / 2.26)) < 1e-6 && abs(vector[1] - Float(0.45 / 2.26)) < 1e-6)
   }
+
+  @Test func `rows keep to their declared sizes, and a viewer of 100 events to 3 KB`() {
+    #expect(MemoryLayout<ViewerRow>.stride == 480)
+    #expect(MemoryLayout<TitleRow>.stride == 216)
+    #expect(MemoryLayout<ViewerRow.Scalars>.size == MemoryLayout<ViewerRow.Scalars>.stride)
+    #expect(MemoryLayout<TitleRow.Scalars>.size == MemoryLayout<TitleRow.Scalars>.stride)
+    var options = LearnOptions()
+    options.dimension = 128
+    let worker = StoryWorker(options)
+    let genres = ["drama", "comedy", "action", "horror", "war", "crime", "music", "family"]
+    for index in 0..<60 {
+      var row = CatalogRow()
+      row.genres = [genres[index % 8]]
+      _ = worker.catalog.apply(.title(id: "c\(index)", row), ids: worker.ids)
+    }
+    for index in 0..<100 {
+      let kind: EventKind = index % 10 < 6 ? .watch : index % 10 < 9 ? .click : .rate
+      _ = Self.fold(worker, kind, title: "c\(index * 7 % 60)", at: Self.start + Int64(index) * Self.day / 4) {
+        $0.rate = kind == .rate ? 8 : 0.95
+      }
+    }
+    #expect(worker.viewers.row(0).pointee.n == 100)
+    #expect(worker.viewers.byteCount(0) < 3 * 1024)
+  }
+
+  @Test func `one shard and four give the same rows`() {
+    var stored: [[[UInt8]]] = []
+    for shards in [1, 4] {
+      let worker = StoryWorker(LearnOptions())
+      for index in 0..<40 { _ = worker.ids.viewers.slot("u\(index)") }
+      for index in 0..<10 { _ = worker.ids.titles.slot("c\(index)") }
+      worker.reserve()
+      var folds = (0..<shards).map { FoldPair(worker, shard: $0, of: shards) }
+      for index in 0..<2_000 {
+        var event = Event(kind: [.watch, .click, .rate][index % 3])
+        event.viewer = UInt32(index * 17 % 40)
+        event.title = UInt32(index * 29 % 10)
+        event.time = Self.start + Int64(index) * 60_000
+        event.mergeTime = event.time
+        event.rate = event.kind == .rate ? Double(2 + index % 9) : Double(index % 11) / 10
+        var effect = Effect()
+        for at in folds.indices where folds[at].viewers.owns(event.viewer) {
+          folds[at].viewers.fold(event, .empty, into: &effect, tally: &worker.tally)
+        }
+        for at in folds.indices where folds[at].titles.owns(event.title) {
+          folds[at].titles.fold(event, .empty, effect)
+        }
+      }
+      folds.removeAll()
+      stored.append(worker.stored())
+    }
+    #expect(stored[0] == stored[1])
+  }
+
+  /// The folds of one shard.
+  final class FoldPair {
+    var viewers: ViewerFold
+    var titles: TitleFold
+
+    init(_ worker: StoryWorker, shard: Int, of shards: Int) {
+      viewers = ViewerFold(
+        table: worker.viewers, catalog: worker.catalog, ids: worker.ids, options: worker.options, shard: shard,
+        of: shards)
+      titles = TitleFold(
+        table: worker.titles, catalog: worker.catalog, ids: worker.ids, options: worker.options, shard: shard,
+        of: shards)
+    }
+  }
 }
