@@ -9,7 +9,7 @@ MISSING = $(shell for p in $(PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PROGRAM := .build/release/thalweg
 
-.PHONY: demo test deps build lint clean
+.PHONY: demo test deps build deb lint clean
 
 demo: build
 	@$(PROGRAM) demo $(ARGS)
@@ -25,6 +25,10 @@ deps:
 	  echo "installing $(MISSING)"; \
 	  $(SUDO) apt-get update -q && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $(MISSING); \
 	fi
+
+# A Debian package in .build/deb.
+deb: deps
+	@deploy/deb/build.sh
 
 lint:
 	swift format lint --strict --recursive --parallel Sources Tests Package.swift

@@ -57,12 +57,11 @@ public struct ProcessFacts: Sendable, Equatable {
     }
   }
 
+  /// Unix seconds of the machine's start, by its clocks: `/proc/stat` may be hidden from a service.
   private static func bootSeconds() -> Double {
-    guard let stat = contents("/proc/stat") else { return 0 }
-    for line in stat.split(separator: UInt8(ascii: "\n")) where line.starts(with: "btime ".utf8) {
-      return Double(String(decoding: line.dropFirst(6), as: UTF8.self)) ?? 0
-    }
-    return 0
+    var up = timespec()
+    clock_gettime(CLOCK_BOOTTIME, &up)
+    return Double(csys_wall_ms()) / 1000 - Double(up.tv_sec) - Double(up.tv_nsec) / 1e9
   }
 
   private static func openDescriptors() -> Int {
