@@ -60,3 +60,7 @@ public func findLast(_ value: UInt64, shift: UInt32, in list: UnsafePointer<UInt
   guard let list else { return -1 }
   return ck_find_u64(list, count, shift, value)
 }
+
+/// Asks for cache lines that a fold will soon need; changes nothing.
+@inline(__always)
+public func prefetch(_ from: UnsafeRawPointer, bytes: Int) { ck_prefetch_lines(from, (bytes + 63) / 64) }

@@ -74,6 +74,13 @@ public struct TitleFold: ~Copyable {
     if item.counted { row.pointee.s.impressions += 1 }
   }
 
+  /// Asks for the row of an event some events before it is folded.
+  @inline(__always)
+  public func prefetchRow(_ event: UnsafePointer<Event>) {
+    guard event.pointee.title != Event.none else { return }
+    prefetch(table.row(event.pointee.title), bytes: MemoryLayout<TitleRow>.stride)
+  }
+
   /// The catalog has a new row of this title (or its source has): it is published and saved anew.
   ///
   /// - Parameter time: Where the change stands in the total order, Unix ms.

@@ -82,6 +82,26 @@ public struct ViewerFold: ~Copyable {
     }
   }
 
+  /// Asks for the rows of an event about 16 events before it is folded.
+  @inline(__always)
+  public func prefetchRows(_ event: UnsafePointer<Event>) {
+    if event.pointee.title != Event.none {
+      prefetch(catalog.title(event.pointee.title), bytes: MemoryLayout<TitleFacts>.stride)
+    }
+    guard event.pointee.viewer != Event.none else { return }
+    prefetch(table.row(event.pointee.viewer), bytes: 128)
+    if table.stride > 0 { prefetch(table.vector(event.pointee.viewer), bytes: table.stride * 4) }
+  }
+
+  /// Asks for the title's vector about 8 events before the fold, when its facts have arrived.
+  @inline(__always)
+  public func prefetchVector(_ event: UnsafePointer<Event>) {
+    guard event.pointee.title != Event.none, let vector = catalog.title(event.pointee.title).pointee.vector else {
+      return
+    }
+    prefetch(vector, bytes: table.stride * 4)
+  }
+
   /// Ends the state of viewers whose idle time ended before `mergeTime` (timers run after every record at their time).
   ///
   /// - Returns: Their slots, by time; they are marked, and their rows are to be deleted.

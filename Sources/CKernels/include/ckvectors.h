@@ -26,3 +26,8 @@ const ck_vector_table *ck_vector_variant(size_t index);
 ptrdiff_t ck_find_u32(const uint32_t *list, size_t n, uint32_t value);
 /// Index of the last cell with cell >> shift == value, -1 if there is none.
 ptrdiff_t ck_find_u64(const uint64_t *list, size_t n, unsigned shift, uint64_t value);
+
+/// Asks for `lines` cache lines from `from` on.
+static inline void ck_prefetch_lines(const void *from, size_t lines) {
+  for (size_t k = 0; k < lines; k++) __builtin_prefetch((const char *)from + 64 * k, 1, 3);
+}
