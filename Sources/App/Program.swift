@@ -48,6 +48,7 @@ public let program = Program<Context, Common>(
         "check", "Compares what the pipeline does with what files say must follow.",
         [.verb("bandits", CheckBandits.self), .verb("stories", CheckStories.self), .verb("stream", CheckStream.self)]),
       .verb("top", TopVerb.self),
+      .verb("doctor", DoctorVerb.self),
       .group("bench", "Measures.", [.verb("learn", BenchLearn.self)]),
       .group(
         "alerts", "Drift alerts.",

@@ -1,5 +1,6 @@
 import Glibc
 import JSON
+import KafkaPort
 import Learners
 import Options
 import Pipeline
@@ -16,6 +17,9 @@ final class WorkerService {
   private var server: AdminServer?
   private var reporter: MetricsReporter
   private let clock = SystemClock()
+  private let supervisor = Supervisor()
+  private var isAnnounced = false
+  private var aliveNs: Int64 = 0
   private var nextNs: Int64 = 0
 
   init(host: WorkerHost, context: Context) throws {
@@ -26,7 +30,10 @@ final class WorkerService {
     var settings = AdminServer.Settings()
     settings.address = context.settings.admin.host
     settings.port = context.settings.admin.port
-    settings.configuration = context.loaded.rows.map { "\($0.row.path): \($0.text)  # \($0.origin)" }.joined(separator: "\n")
+    settings.version = Array(
+      "{\"name\":\"thalweg\",\"version\":\"\(version)\",\"librdkafka\":\"\(KafkaLibrary.version)\"}".utf8)
+    settings.configuration = context.loaded.rows.map { "\($0.row.path): \($0.text)  # \($0.origin)" }.joined(
+      separator: "\n")
     do { server = try AdminServer(settings, metrics: metrics.registry, provider: board) } catch {
       Log.shared.warning(
         "the admin server could not start; the worker runs without it", mend: "set admin.port to a free port, or 0",
@@ -45,7 +52,23 @@ final class WorkerService {
     nextNs = now + 250_000_000
     let status = board.update(host.worker)
     reporter.report(host.worker, status)
+    tell(status, at: now)
   }
 
-  func close() { _ = server?.close() }
+  /// Tells systemd, where it asked: ready with the first picture, alive at half the watchdog's time.
+  private func tell(_ status: WorkerStatus, at now: Int64) {
+    if !isAnnounced { supervisor.ready() }
+    guard !isAnnounced || now - aliveNs >= Int64(min(supervisor.watchdogIntervalMs ?? 5000, 5000)) * 1_000_000 else {
+      return
+    }
+    isAnnounced = true
+    aliveNs = now
+    supervisor.alive()
+    supervisor.status(TopView.oneLine(status))
+  }
+
+  func close() {
+    supervisor.stopping()
+    _ = server?.close()
+  }
 }

@@ -1,0 +1,197 @@
+import Events
+import KafkaPort
+import Ports
+import SQLitePort
+
+/// The doctor's look at Kafka: broker, topics, group, and a sample of records through the mapping.
+struct DoctorKafka {
+  let settings: Settings
+  let say: (Finding) -> Void
+  /// Newest records per topic that are decoded.
+  static let sampleCount = 50
+
+  func examine() {
+    let mapping: CompiledMapping
+    do { mapping = try settings.mappings().compiled } catch {
+      return say(.failed("mapping", "\(error)", mend: "mend the mapping at the line named"))
+    }
+    say(.ok("mapping", "\(mapping.inputs.count) topics"))
+    let config = settings.kafkaConfig(joinsGroup: false)
+    let admin: KafkaAdmin
+    var found: [Int: TopicDescription] = [:]
+    do {
+      if let problem = config.problem() { throw problem }
+      admin = try KafkaAdmin(config)
+      for (index, input) in mapping.inputs.enumerated() { found[index] = try admin.describe(topic: input.topic) }
+    } catch {
+      say(
+        .failed(
+          "broker", "\(settings.kafka.brokers.joined(separator: ",")): \(error)",
+          mend: "check kafka.brokers, the network, and TLS and SASL in kafka.options"))
+      return say(.skipped("topics, group, sample", "no broker"))
+    }
+    defer { admin.close() }
+    say(.ok("broker", settings.kafka.brokers.joined(separator: ",")))
+    topics(mapping, found)
+    outlets(admin)
+    group(admin)
+    for (index, input) in mapping.inputs.enumerated() where found[index] != nil && !input.isReference {
+      sample(mapping, index, config)
+    }
+  }
+
+  private func topics(_ mapping: CompiledMapping, _ found: [Int: TopicDescription]) {
+    var missing: [String] = []
+    for (index, input) in mapping.inputs.enumerated() {
+      guard let topic = found[index] else {
+        missing.append(input.topic)
+        continue
+      }
+      say(Self.judge(topic, isReference: input.isReference, keepMs: settings.plan.keep.wholeMilliseconds))
+    }
+    if found.isEmpty {
+      say(
+        .failed(
+          "topics", "none of \(missing.joined(separator: ", ")) exists",
+          mend: "create them (`thalweg topics apply`), or map the topics you have"))
+    } else if !missing.isEmpty {
+      say(.ok("topics", "left out until they exist: \(missing.joined(separator: ", "))"))
+    }
+  }
+
+  /// What a topic must be to be read.
+  static func judge(_ topic: TopicDescription, isReference: Bool, keepMs: Int64) -> Finding {
+    let name = "topic \(topic.name)"
+    let settings = Dictionary((topic.settings ?? []).map { ($0.name, $0.value) }) { first, _ in first }
+    let policy = settings["cleanup.policy"] ?? ""
+    let retention = settings["retention.ms"].flatMap { Int64($0) }
+    let text =
+      "\(topic.partitionCount) partitions, \(topic.replicas) replicas" + (policy.isEmpty ? "" : ", \(policy)")
+      + (retention.map { $0 < 0 ? ", kept for ever" : ", kept \(Figures.seconds(Double($0) / 1000))" } ?? "")
+    if !topic.leaderless.isEmpty {
+      return .failed(
+        name, "\(text); no leader for \(topic.leaderless)", mend: "start the brokers that hold these partitions")
+    }
+    if isReference && !policy.isEmpty && !policy.contains("compact") && (retention ?? 0) >= 0 {
+      return .failed(
+        name, "\(text); rows of a table are deleted by age",
+        mend:
+          "kafka-configs --alter --entity-type topics --entity-name \(topic.name) --add-config cleanup.policy=compact")
+    }
+    if !isReference && policy == "compact" {
+      return .failed(
+        name, "\(text); events with one key replace each other",
+        mend:
+          "kafka-configs --alter --entity-type topics --entity-name \(topic.name) --add-config cleanup.policy=delete")
+    }
+    if !isReference, let retention, retention >= 0, retention < keepMs {
+      return .failed(
+        name, "\(text); plans are kept longer than the records they name",
+        mend: "raise the topic's retention.ms to \(keepMs) or more, or lower plan.keep")
+    }
+    return .ok(name, text)
+  }
+
+  private func outlets(_ admin: KafkaAdmin) {
+    for topic in [settings.kafka.deadLetterTopic, settings.kafka.alertsTopic] where !topic.isEmpty {
+      do {
+        if let found = try admin.describe(topic: topic) {
+          say(.ok("topic \(topic)", "\(found.partitionCount) partitions, written by us"))
+        } else {
+          say(.failed("topic \(topic)", "does not exist", mend: "create it: `thalweg topics apply`"))
+        }
+      } catch { say(.failed("topic \(topic)", "\(error)", mend: "give this user the right to describe and write it")) }
+    }
+  }
+
+  private func group(_ admin: KafkaAdmin) {
+    let name = "group \(settings.kafka.group)"
+    do {
+      guard let members = try admin.members() else { return say(.skipped(name, "the broker cannot tell")) }
+      if members.isEmpty { return say(.ok(name, "free")) }
+      let text = "held by \(members.map(\.description).joined(separator: ", "))"
+      if let holder = StateDirectory.holder(of: settings.stateDir) {
+        say(.ok(name, "\(text); our own worker runs as process \(holder)"))
+      } else {
+        say(.failed(name, text, mend: "stop that member, wait until its session ends, or set another kafka.group"))
+      }
+    } catch { say(.failed(name, "\(error)", mend: "give this user the right to read and describe the group")) }
+  }
+
+  private func sample(_ mapping: CompiledMapping, _ input: Int, _ config: KafkaConfig) {
+    let topic = mapping.inputs[input].topic
+    do {
+      let tail = try KafkaTail(config, topic: topic)
+      defer { tail.close() }
+      var sample = DoctorSample(mapping: mapping, settings: settings)
+      let clock = SystemClock()
+      let end = clock.monotonicNs + 5_000_000_000
+      try tail.read(
+        from: .last(Self.sampleCount), follow: false, limit: Self.sampleCount,
+        isStopped: { clock.monotonicNs > end }
+      ) { record in
+        sample.take(record, input)
+        return true
+      }
+      say(sample.finding(topic))
+    } catch {
+      say(.failed("sample of \(topic)", "\(error)", mend: "give this user the right to read the topic"))
+    }
+  }
+}
+
+/// Records through the mapping, counted.
+struct DoctorSample: ~Copyable {
+  private var decoder: Decoder
+  private var batch = DecodedBatch()
+  private var seen = 0
+  private var skipped = 0
+  private var rejected: [String: Int] = [:]
+  private var example = ""
+
+  private struct Headers: RecordHeaders {
+    var all: [(name: String, value: [UInt8])]
+    func header(_ name: String) -> [UInt8]? { all.last { $0.name == name }?.value }
+  }
+
+  init(mapping: CompiledMapping, settings: Settings) {
+    var options = DecodeOptions()
+    options.tooOldMs = settings.tooOld.map(\.wholeMilliseconds)
+    decoder = Decoder(mapping: mapping, options: options, ids: Identities())
+  }
+
+  mutating func take(_ record: TailRecord, _ input: Int) {
+    seen += 1
+    batch.removeAll()
+    let headers = Headers(all: record.headers)
+    let outcome = (record.key ?? []).withUnsafeBytes { key in
+      (record.value ?? []).withUnsafeBytes { value in
+        decoder.decode(
+          Record(
+            source: 0, input: input, partition: record.partition, offset: record.offset, timestamp: record.timestamp,
+            key: record.key == nil ? nil : key, value: record.value == nil ? nil : value, headers: headers),
+          into: &batch)
+      }
+    }
+    switch outcome {
+    case .events, .reference: return
+    case .skipped: skipped += 1
+    case .rejected(let reason, let field):
+      rejected[reason.rawValue, default: 0] += 1
+      example = "\(reason.rawValue)\(field.map { " (\($0))" } ?? "") at \(record.partition):\(record.offset)"
+    }
+  }
+
+  func finding(_ topic: String) -> Finding {
+    let name = "sample of \(topic)"
+    if seen == 0 { return .skipped(name, "the topic is empty") }
+    let bad = rejected.values.reduce(0, +)
+    let share = "\(seen) records, \(bad) would be dead letters, \(skipped) match no rule"
+    if bad * 20 > seen {
+      return .failed(
+        name, "\(share); latest: \(example)", mend: "mend the producer or the mapping of \(topic)")
+    }
+    if skipped == seen { return .failed(name, share, mend: "no rule of the mapping takes them: look at its `when`") }
+    return .ok(name, share)
+  }
+}
