@@ -44,6 +44,7 @@ public let program = Program<Context, Common>(
       .group(
         "features", "Reads live feature state.",
         [.verb("get", FeaturesGet.self), .verb("watch", FeaturesWatch.self), .verb("top", FeaturesTop.self)]),
+      .group("bench", "Measures, always against something else in the same run.", [.verb("w1", BenchW1.self)]),
       .group(
         "check", "Compares what the pipeline does with what files say must follow.",
         [.verb("bandits", CheckBandits.self), .verb("stories", CheckStories.self), .verb("stream", CheckStream.self)]),

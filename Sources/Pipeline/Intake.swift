@@ -36,6 +36,8 @@ final class Intake: RecordSink {
   var referenceDeadLetters: [(source: UInt16, offset: Int64, letter: DeadLetter)] = []
   /// Records handed over, by source.
   private(set) var recordsTaken: UInt64 = 0
+  /// Called once, before the first record is looked at.
+  var onFirstRecord: (() -> Void)?
   private(set) var bytesTaken: UInt64 = 0
   var skipped: [String: UInt64] = [:]
 
@@ -52,6 +54,7 @@ final class Intake: RecordSink {
     let source = Int(record.source)
     // A record that arrives again after a resume is behind the queue's end already.
     guard record.offset >= inputs[source].queue.nextOffset else { return }
+    if recordsTaken == 0 { onFirstRecord?() }
     recordsTaken += 1
     bytesTaken += UInt64(record.value?.count ?? 0)
     batch.removeAll()

@@ -72,6 +72,12 @@ public final class Worker {
     publisher = Publisher(store: store, clock: clock, maxDelayMs: options.publishMaxDelayMs)
   }
 
+  /// Called once, when the first record is in hand: where a measurement begins.
+  public func whenFirstRecordArrives(_ body: @escaping () -> Void) { intake.onFirstRecord = body }
+
+  /// Touches memory for so many waiting records before the clock of a measurement starts.
+  public func prefault(records: Int) { intake.pool.prefault(records / Chunk.capacity + 64) }
+
   /// Nothing is under way to the feature store.
   public var publisherIsIdle: Bool { publisher.isIdle }
 
@@ -130,6 +136,11 @@ public final class Worker {
     try collectCheckpoint(waiting: true)
     close()
     return isSaved
+  }
+
+  /// Brings every change to the store and waits for its answer.
+  public func publishEverything() throws(WorkerFault) {
+    while road.hasUnpublished || !publisher.isIdle { try publisher.pump(road: road, version: version, force: true) }
   }
 
   /// Lets go of everything without saving.

@@ -13,6 +13,15 @@ enum SettingsOverlay {
     }
   }
 
+  /// A configuration that ships, with some options set.
+  static func shipped(_ name: String, _ options: [(String, String)]) throws -> LoadedSettings {
+    let loaded = Settings.load(shipped: name, environment: [:], assignments: options.map { "\($0.0)=\($0.1)" })
+    guard loaded.problems.isEmpty else {
+      throw Failure(ExitCode.settings, loaded.problems.map { "\($0)" }.joined(separator: "\n"))
+    }
+    return loaded
+  }
+
   static func apply(_ overrides: [(name: String, value: JSONValue)], more: [(String, String)] = []) throws -> LoadedSettings {
     let nodes =
       overrides.map { (path: $0.name, node: node($0.value)) } + more.map { (path: $0.0, node: Node($0.1)) }
