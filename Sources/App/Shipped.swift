@@ -3,6 +3,44 @@ public enum Shipped {
   /// Names without `.yaml`, sorted.
   public static let files: [(name: String, text: String)] = [
     (
+      "cloudevents",
+      #"""
+      # CloudEvents in both Kafka bindings (structured and binary): `$` is the data, `@ce.name` an attribute.
+      #
+      #   thalweg worker --config configs/cloudevents.yaml --set kafka.brokers=HOST:9092
+      #
+      # Change topic, types and paths to yours; a type that matches no rule is counted (`no_rule`) and skipped.
+      inputs:
+        - topic: cloudevents
+          unwrap: cloudevents
+          set:
+            event_id: ["@ce.id", "@tpo"]
+            timestamp: {path: ["@ce.time", "@timestamp"], as: time}
+            user_id: [$.userId, "@ce.subject"]
+            content_id: $.contentId
+            session_id: $.sessionId
+            device: $.device
+          require: [user_id, content_id]
+          on_missing: dead_letter
+          max_bytes: 1048576
+          rules:
+            - when: {path: "@ce.type", eq: com.acme.video.watch}
+              emit: watch
+              set:
+                completion_rate: {path: $.completionRate, as: number}
+                completed: $.completed
+                duration_seconds: {path: $.positionSec, as: number}
+                total_duration_seconds: {path: $.durationSec, as: number}
+            - when: {path: "@ce.type", eq: com.acme.video.click}
+              emit: click
+            - when: {path: "@ce.type", eq: com.acme.video.rating}
+              emit: rate
+              set:
+                rating: {path: $.rating, as: number}
+
+      """#
+    ),
+    (
       "demo",
       #"""
       # What `thalweg demo` runs: everything embedded, times shortened to seconds so that drift can be watched.
@@ -27,6 +65,107 @@ public enum Shipped {
         tau: 1m
       log:
         level: warning
+
+      """#
+    ),
+    (
+      "segment",
+      #"""
+      # Segment (and RudderStack) track calls: a topic that holds whole events as JSON, attached by this file alone.
+      #
+      #   thalweg worker --config configs/segment.yaml --set kafka.brokers=HOST:9092
+      #
+      # Playing is a heartbeat: it shows that somebody is there and moves nothing else. Ads use asset_id too and are left
+      # out: whatever matches no rule is counted (`no_rule`) and skipped.
+      inputs:
+        - topic: segment
+          decode: json
+          set:
+            event_id: [$.messageId, "@tpo"]
+            user_id: [$.userId, {path: $.anonymousId, prefix: "anon:"}]
+            timestamp: {path: [$.timestamp, "@timestamp"], as: time}
+            session_id: $.properties.session_id
+            device: ~
+            platform: ~
+            position: ~
+            context: ~
+          require: [user_id]
+          on_missing: dead_letter
+          max_bytes: 1048576
+          rules:
+            - when: {path: $.event, eq: Video Content Playing}
+              emit: watch
+              set:
+                content_id: [$.properties.asset_id, $.properties.content_asset_id]
+                duration_seconds: {path: $.properties.position, as: number}
+                total_duration_seconds: {path: $.properties.total_length, as: number}
+                phase: =progress
+            - when: {path: $.event, eq: Video Content Completed}
+              emit: watch
+              set:
+                content_id: [$.properties.asset_id, $.properties.content_asset_id]
+                completed: {when: {path: $.event, eq: Video Content Completed}}
+                duration_seconds: {path: $.properties.position, as: number}
+                total_duration_seconds: {path: $.properties.total_length, as: number}
+                phase: =stop
+            - when: {path: $.event, in: [Video Playback Interrupted, Video Playback Exited]}
+              emit: watch
+              set:
+                content_id: [$.properties.content_asset_id, $.properties.asset_id]
+                duration_seconds: {path: $.properties.position, as: number}
+                total_duration_seconds: {path: $.properties.total_length, as: number}
+                phase: =stop
+            - when: {path: $.event, in: [Product Viewed, Product Clicked]}
+              emit: click
+              set:
+                content_id: $.properties.product_id
+            - when: {path: $.event, eq: Product List Viewed}
+              emit: impression
+              items:
+                each: $.properties.products
+                content_id: $.product_id
+                position: "@index"
+
+      """#
+    ),
+    (
+      "w1",
+      #"""
+      # Workload W1 of the bench as a configuration: what users with such topics need too. Three topics of plain JSON, a
+      # reward table, the plain vector, trust by its own table, an arm per title, compact keys.
+      folds: [vector, trust, arms]
+      kafka:
+        group: w1
+      trust:
+        preset: w1
+      rewards:
+        map: w1
+      vector:
+        form: plain
+      embedding:
+        dim: 128
+      viewer:
+        idle: 0
+      bandit:
+        learn_from: events
+      publish:
+        views:
+          - {row: viewer.vector, key: "w1:u:{id}", field: p}
+          - {row: title.trust, key: "w1:c:{id}", field: t}
+          - {row: title.arm, key: "w1:c:{id}", field: th}
+      inputs:
+        - topic: watch
+          emit: watch
+          devices: [mobile, tv, web, tablet]
+          require: [duration_seconds, completion_rate, device, platform]
+        - topic: click
+          emit: click
+          devices: [mobile, tv, web, tablet]
+          set:
+            position: ~  # counts from 0 there: required, not read
+          require: [$.position, session_id, device]
+        - topic: rate
+          emit: rate
 
       """#
     ),

@@ -194,6 +194,13 @@ public final class Worker {
     }
   }
 
+  /// Partitions of the input topics that exist now and are not read; nil = the log did not answer.
+  public func addedPartitions() -> [TopicPartition]? {
+    guard let found = try? source.partitions(of: options.inputs.map(\.name)) else { return nil }
+    let known = Set(intake.inputs.map(\.partition))
+    return found.filter { !known.contains($0) }
+  }
+
   /// Age of the newest event whose features the store has confirmed, seconds; nil before the first.
   public func freshnessSeconds(now wallMs: Int64) -> Double? {
     guard hasCaughtUp, publisher.lastConfirmedRecordTime > 0 else { return nil }

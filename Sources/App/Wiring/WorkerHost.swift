@@ -74,15 +74,41 @@ final class WorkerHost {
 
   /// Runs until asked to stop or, with `until`, until caught up; then drains, saves and lets go.
   ///
+  /// Where partitions were added to a topic, the worker stops in order and starts anew on all of them.
+  ///
   /// - Parameter each: Called after every round; false = stop now.
   func run(while each: () -> Bool) throws {
     try start()
+    while true {
+      let isRestart = try rounds(while: each)
+      _ = try worker.stop(deadlineMs: 8000)
+      guard isRestart else { return }
+      worker = try makeWorker()
+      try start()
+    }
+  }
+
+  /// Rounds until the end (false) or until a start on more partitions is due (true).
+  private func rounds(while each: () -> Bool) throws -> Bool {
+    var lookAgain = clock.monotonicNs + Self.lookNs
     do {
-      while try worker.step(waitMs: 50), each() {}
+      while try worker.step(waitMs: 50), each() {
+        guard clock.monotonicNs >= lookAgain else { continue }
+        lookAgain = clock.monotonicNs + Self.lookNs
+        if let added = worker.addedPartitions(), !added.isEmpty {
+          Log.shared.info(
+            "partitions were added; starting anew on all of them",
+            ["first": .text("\(added[0].topic)[\(added[0].partition)]"), "count": .integer(added.count)])
+          return true
+        }
+      }
+      return false
     } catch {
       worker.close()
       throw error
     }
-    _ = try worker.stop(deadlineMs: 8000)
   }
+
+  /// How often the topics are looked at for new partitions.
+  private static let lookNs: Int64 = 30_000_000_000
 }
