@@ -19,6 +19,12 @@ struct Entry {
   var hash: UInt64
 }
 
+extension UnsafeMutablePointer where Pointee == Entry {
+  /// The event, where it lies: an entry begins with it.
+  @inline(__always)
+  var event: UnsafePointer<Event> { UnsafeRawPointer(self).assumingMemoryBound(to: Event.self) }
+}
+
 /// 64 KiB of entries of one partition, aligned to its size, so that an entry finds its chunk by its address.
 struct Chunk {
   static let byteCount = 65536

@@ -62,22 +62,12 @@ final class Intake: RecordSink {
     switch outcome {
     case .events(let count):
       let hash = Self.hash(record)
-      for i in 0..<count {
-        var event = batch.events[i]
-        event.offset = record.offset
-        event.source = record.source
-        if Self.needsRuntime(event) {
-          // Whether a completion follows is known when its turn folds; until then it may still be a dead letter.
-          let letter = DeadLetter(reason: .noCompletion, field: nil, record: record, sha256: sha256)
-          letter.encoded.withUnsafeBytes {
-            inputs[source].queue.append(event, role: .event, isFirst: i == 0, hash: i == 0 ? hash : 0, payload: $0)
-          }
-          continue
-        }
-        batch.payload.withUnsafeBytes { all in
-          let own = UnsafeRawBufferPointer(
-            rebasing: all[Int(event.payloadStart)..<(Int(event.payloadStart) + Int(event.payloadCount))])
-          inputs[source].queue.append(event, role: .event, isFirst: i == 0, hash: i == 0 ? hash : 0, payload: own)
+      batch.events.withUnsafeMutableBufferPointer { events in
+        for i in 0..<count {
+          let event = events.baseAddress! + i
+          event.pointee.offset = record.offset
+          event.pointee.source = record.source
+          append(event, record, isFirst: i == 0, hash: i == 0 ? hash : 0)
         }
       }
       if count == 0 { hold(record, .nothing, []) }
@@ -105,10 +95,28 @@ final class Intake: RecordSink {
     inputs[Int(source)].queue.nextOffset = max(inputs[Int(source)].queue.nextOffset, next)
   }
 
+  private func append(_ event: UnsafeMutablePointer<Event>, _ record: Record, isFirst: Bool, hash: UInt64) {
+    let source = Int(record.source)
+    if Self.needsRuntime(event) {
+      // Whether a completion follows is known when its turn folds; until then it may still be a dead letter.
+      let letter = DeadLetter(reason: .noCompletion, field: nil, record: record, sha256: sha256).encoded
+      letter.withUnsafeBytes {
+        inputs[source].queue.append(event, role: .event, isFirst: isFirst, hash: hash, payload: $0)
+      }
+      return
+    }
+    batch.payload.withUnsafeBytes { all in
+      let start = Int(event.pointee.payloadStart)
+      let own = UnsafeRawBufferPointer(rebasing: all[start..<(start + Int(event.pointee.payloadCount))])
+      inputs[source].queue.append(event, role: .event, isFirst: isFirst, hash: hash, payload: own)
+    }
+  }
+
   /// A watch with a duration and nothing else that a completion could follow from.
-  static func needsRuntime(_ event: Event) -> Bool {
-    event.kind == .watch && !event.duration.isNaN && event.total.isNaN && event.rate.isNaN
-      && !event.flags.contains(.completedSet) && !event.flags.contains(.progress)
+  static func needsRuntime(_ event: UnsafePointer<Event>) -> Bool {
+    event.pointee.kind == .watch && !event.pointee.duration.isNaN && event.pointee.total.isNaN
+      && event.pointee.rate.isNaN && !event.pointee.flags.contains(.completedSet)
+      && !event.pointee.flags.contains(.progress)
   }
 
   private func advanceReference(_ record: Record) {
@@ -124,7 +132,7 @@ final class Intake: RecordSink {
     event.recordTime = record.timestamp
     let hash = Self.hash(record)
     payload.withUnsafeBytes {
-      inputs[Int(record.source)].queue.append(event, role: role, isFirst: true, hash: hash, payload: $0)
+      inputs[Int(record.source)].queue.append(&event, role: role, isFirst: true, hash: hash, payload: $0)
     }
   }
 

@@ -58,25 +58,23 @@ struct PartitionQueue {
 
   /// Takes a record in behind the others and gives it its merge time.
   mutating func append(
-    _ event: Event, role: EntryRole, isFirst: Bool, hash: UInt64, payload: UnsafeRawBufferPointer
+    _ event: UnsafeMutablePointer<Event>, role: EntryRole, isFirst: Bool, hash: UInt64, payload: UnsafeRawBufferPointer
   ) {
-    var event = event
     if role == .event {
-      let own = event.recordTime >= 0 ? min(event.time, event.recordTime) : event.time
+      let time = event.pointee.time
+      let own = event.pointee.recordTime >= 0 ? min(time, event.pointee.recordTime) : time
       if own > maximum { maximum = own }
-      if event.time < maximum { event.flags.insert(.late) }
+      if time < maximum { event.pointee.flags.insert(.late) }
     }
-    event.mergeTime = maximum
-    nextOffset = event.offset + 1
+    event.pointee.mergeTime = maximum
+    nextOffset = event.pointee.offset + 1
     let place = first + count
     if place / Chunk.capacity + head == chunks.count { chunks.append(pool.take()) }
     let chunk = chunks[head + place / Chunk.capacity]
-    if !payload.isEmpty {
-      event.payloadStart = chunk.appendPayload(payload)
-      event.payloadCount = UInt32(payload.count)
-    }
+    event.pointee.payloadStart = payload.isEmpty ? 0 : chunk.appendPayload(payload)
+    event.pointee.payloadCount = UInt32(payload.count)
     (chunk.entries + place % Chunk.capacity).initialize(
-      to: Entry(event: event, role: role, isFirst: isFirst, hash: hash))
+      to: Entry(event: event.pointee, role: role, isFirst: isFirst, hash: hash))
     count += 1
   }
 

@@ -25,7 +25,7 @@ public final class Road {
   let metricFold: UnsafeMutablePointer<MetricFold>
   var dedup: DedupRing
   var sweep: SweepTimer
-  private let pool: ShardPool
+  private let exchange: any Exchange
   private var effects: [Effect] = []
   /// Totals of the sequencer and, from ``Manifest``, of earlier starts.
   var tally = Tally()
@@ -73,7 +73,7 @@ public final class Road {
         to: TitleFold(table: titles, catalog: catalog, ids: ids, options: options.learn, shard: shard, of: shards))
     }
     metricFold.initialize(to: MetricFold(catalog: catalog, ids: ids, options: options.learn))
-    pool = ShardPool(count: onOneThread ? 1 : shards)
+    exchange = LocalExchange(shards: onOneThread ? 1 : shards)
     shardTallies = Array(repeating: Tally(), count: shards)
     dedup = DedupRing(windowMs: options.dedupWindowMs, maxBytes: options.dedupMaxBytes)
     sweep = SweepTimer(minute: options.sweepMinute)
@@ -93,7 +93,7 @@ public final class Road {
     metricFold.deallocate()
   }
 
-  func stop() { pool.stop() }
+  func stop() { exchange.stop() }
 
   public var learn: LearnOptions { options.learn }
   /// Viewers met so far.
@@ -142,8 +142,8 @@ public final class Road {
     if let first { sweep.begin(at: first) }
     effects.withUnsafeMutableBufferPointer { effects in
       order.withUnsafeBufferPointer { order in
-        eachShard { self.foldViewers(order, effects, shard: $0, until: idleFrontier) }
-        eachShard { self.foldTitles(order, effects, shard: $0, until: idleFrontier) }
+        eachShard(.viewer, turn) { self.foldViewers(order, effects, shard: $0, until: idleFrontier) }
+        eachShard(.title, turn) { self.foldTitles(order, effects, shard: $0, until: idleFrontier) }
         outcome.alerts = foldMetrics(order, effects, until: idleFrontier)
       }
     }
@@ -152,8 +152,8 @@ public final class Road {
     return outcome
   }
 
-  private func eachShard(_ work: (Int) -> Void) {
-    if pool.count == shards { return pool.run(work) }
+  private func eachShard(_ stage: ExchangeStage, _ turn: UInt64, _ work: (Int) -> Void) {
+    if exchange.shards == shards { return exchange.run(stage, turn: turn, work) }
     for shard in 0..<shards { work(shard) }
   }
 
@@ -191,9 +191,9 @@ public final class Road {
   /// A watch that says only how long, of a title whose length nobody knows: no completion follows from it. Judged
   /// here, where the catalog is the plan's, and not while decoding.
   private func lacksCompletion(_ entry: UnsafeMutablePointer<Entry>) -> Bool {
-    let event = entry.pointee.event
-    guard event.kind == .watch, event.payloadCount > 0, Intake.needsRuntime(event) else { return false }
-    return catalog.title(event.title).pointee.runtimeMinutes <= 0
+    let event = entry.event
+    guard event.pointee.kind == .watch, event.pointee.payloadCount > 0, Intake.needsRuntime(event) else { return false }
+    return catalog.title(event.pointee.title).pointee.runtimeMinutes <= 0
   }
 
   // MARK: U
@@ -205,21 +205,31 @@ public final class Road {
     let fold = viewerFolds + shard
     var tally = shardTallies[shard]
     for i in order.indices {
+      if i + Self.rowsAhead < order.count { fold.pointee.prefetchRows(order[i + Self.rowsAhead].event) }
+      if i + Self.vectorsAhead < order.count { fold.pointee.prefetchVector(order[i + Self.vectorsAhead].event) }
       let entry = order[i]
       guard entry.pointee.role == .event else { continue }
-      if let due = fold.pointee.nextTimer, due < entry.pointee.event.mergeTime {
-        _ = fold.pointee.advance(to: entry.pointee.event.mergeTime)
+      if let due = fold.pointee.nextTimer, due < entry.event.pointee.mergeTime {
+        _ = fold.pointee.advance(to: entry.event.pointee.mergeTime)
       }
-      guard shards == 1 || owns(entry.pointee.event.viewer, entry.pointee.event, shard) else { continue }
-      let payload = Chunk.holding(entry).payload(of: entry.pointee.event)
-      fold.pointee.fold(entry.pointee.event, payload, into: &effects[i], tally: &tally)
+      guard shards == 1 || owns(entry.event.pointee.viewer, shard) else { continue }
+      fold.pointee.fold(entry.event, payload(of: entry), into: &effects[i], tally: &tally)
     }
     if let due = fold.pointee.nextTimer, due <= idleFrontier { _ = fold.pointee.advance(to: idleFrontier + 1) }
     shardTallies[shard] = tally
   }
 
+  /// How many events before its own a row, and a title's vector, are asked for.
+  private static let rowsAhead = 16
+  private static let vectorsAhead = 8
+
+  @inline(__always)
+  private func payload(of entry: UnsafeMutablePointer<Entry>) -> Payload {
+    entry.event.pointee.payloadCount == 0 ? .empty : Chunk.holding(entry).payload(of: entry.event.pointee)
+  }
+
   /// Events without a viewer are shard 0's.
-  private func owns(_ slot: UInt32, _ event: borrowing Event, _ shard: Int) -> Bool {
+  private func owns(_ slot: UInt32, _ shard: Int) -> Bool {
     slot == Event.none ? shard == 0 : viewerFolds[shard].owns(slot)
   }
 
@@ -232,27 +242,26 @@ public final class Road {
     let fold = titleFolds + shard
     var timer = sweep
     for i in order.indices {
+      if i + Self.rowsAhead < order.count { fold.pointee.prefetchRow(order[i + Self.rowsAhead].event) }
       let entry = order[i]
       guard entry.pointee.role == .event else { continue }
-      while let due = timer.due(before: entry.pointee.event.mergeTime) { run(sweepAt: due, fold, shard) }
-      if entry.pointee.event.kind == .impression {
+      while let due = timer.due(before: entry.event.pointee.mergeTime) { run(sweepAt: due, fold, shard) }
+      if entry.event.pointee.kind == .impression {
         foldItems(entry, effects[i], fold)
-      } else if entry.pointee.event.title != Event.none {
-        guard shards == 1 || fold.pointee.owns(entry.pointee.event.title) else { continue }
-        let payload = Chunk.holding(entry).payload(of: entry.pointee.event)
-        fold.pointee.fold(entry.pointee.event, payload, effects[i])
+      } else if entry.event.pointee.title != Event.none {
+        guard shards == 1 || fold.pointee.owns(entry.event.pointee.title) else { continue }
+        fold.pointee.fold(entry.event, payload(of: entry), effects[i])
       }
     }
     while let due = timer.due(before: idleFrontier == .min ? .min : idleFrontier + 1) { run(sweepAt: due, fold, shard) }
   }
 
   private func foldItems(_ entry: UnsafeMutablePointer<Entry>, _ effect: Effect, _ fold: UnsafeMutablePointer<TitleFold>) {
-    guard effect.flags.contains(.folded), let bytes = Chunk.holding(entry).payload(of: entry.pointee.event).field(.items)
-    else { return }
+    guard effect.flags.contains(.folded), let bytes = payload(of: entry).field(.items) else { return }
     var at = 0
     while at + ShownItem.byteCount <= bytes.count {
       let item = ShownItem(reading: UnsafeRawPointer(bytes.baseAddress! + at))
-      if shards == 1 || fold.pointee.owns(item.title) { fold.pointee.foldItem(entry.pointee.event, item) }
+      if shards == 1 || fold.pointee.owns(item.title) { fold.pointee.foldItem(entry.event, item) }
       at += ShownItem.byteCount
     }
   }
@@ -276,7 +285,7 @@ public final class Road {
       let event = entry.pointee.event
       alerts += metricFold.pointee.advance(to: event.mergeTime, tally: &tally)
       guard effects[i].flags.contains(.folded) else { continue }
-      metricFold.pointee.fold(event, Chunk.holding(entry).payload(of: event), effects[i], tally: &tally)
+      metricFold.pointee.fold(event, payload(of: entry), effects[i], tally: &tally)
     }
     if let due = metricFold.pointee.nextBoundary, due <= idleFrontier { 
       alerts += metricFold.pointee.advance(to: idleFrontier + 1, tally: &tally)

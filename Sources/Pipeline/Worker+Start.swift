@@ -13,6 +13,8 @@ extension Worker {
     let hasState = try loadState()
     try openStore(hasState: hasState)
     try loadPlans(hasState: hasState)
+    // What reached the store before an unclean end is unknown: every row is published again, at the publisher's pace.
+    if hasState, !manifest.isClean || manifest.publishedTurn < manifest.turn { road.markAllUnpublished() }
     try openLog(isNew: !hasState)
     intake.reference.append(contentsOf: road.changed(catalog).map { Intake.WaitingRow(row: $0) })
     referenceIsComplete = manifest.hasReference

@@ -1,26 +1,27 @@
 import Dispatch
 import Glibc
+public import Ports
 
-/// N threads that fold a turn side by side: each calls the work with its own shard number, and the turn goes on
+/// The local carrier: N threads that fold a turn side by side. Each calls the work with its own shard number, and the turn goes on
 /// when all are done. The caller's thread is shard 0, so one shard starts no thread at all.
 ///
 /// A turn costs two wake-ups per extra shard (8-30 us), which thousands of events share.
-final class ShardPool: @unchecked Sendable {
-  let count: Int
+public final class LocalExchange: Exchange, @unchecked Sendable {
+  public var shards: Int { count }
+  private let count: Int
   private var work: ((Int) -> Void)?
   private var isStopped = false
   private let starts: [DispatchSemaphore]
   private let done = DispatchSemaphore(value: 0)
   private var threads: [pthread_t] = []
 
-  init(count: Int) {
+  public init(shards count: Int) {
     self.count = max(1, count)
     starts = (0..<self.count).map { _ in DispatchSemaphore(value: 0) }
     for shard in 1..<max(1, self.count) { spawn(shard) }
   }
 
-  /// Runs `work` once per shard and returns when all have returned.
-  func run(_ work: (Int) -> Void) {
+  public func run(_ stage: ExchangeStage, turn: UInt64, _ work: (_ shard: Int) -> Void) {
     guard count > 1 else { return work(0) }
     withoutActuallyEscaping(work) { work in
       self.work = work
@@ -31,7 +32,7 @@ final class ShardPool: @unchecked Sendable {
     }
   }
 
-  func stop() {
+  public func stop() {
     isStopped = true
     for shard in 1..<max(1, count) { starts[shard].signal() }
     for thread in threads { pthread_join(thread, nil) }
@@ -39,10 +40,10 @@ final class ShardPool: @unchecked Sendable {
   }
 
   private final class Start {
-    let pool: ShardPool
+    let exchange: LocalExchange
     let shard: Int
-    init(_ pool: ShardPool, _ shard: Int) {
-      self.pool = pool
+    init(_ exchange: LocalExchange, _ shard: Int) {
+      self.exchange = exchange
       self.shard = shard
     }
   }
@@ -55,7 +56,7 @@ final class ShardPool: @unchecked Sendable {
       &thread, nil,
       { raw in
         let start = Unmanaged<Start>.fromOpaque(raw!).takeRetainedValue()
-        start.pool.serve(start.shard)
+        start.exchange.serve(start.shard)
         return nil
       }, box)
     precondition(failed == 0, "a shard's thread could not be started: errno \(failed)")
