@@ -62,12 +62,13 @@ final class Intake: RecordSink {
     switch outcome {
     case .events(let count):
       let hash = Self.hash(record)
+      let payload = batch.payload
       batch.events.withUnsafeMutableBufferPointer { events in
         for i in 0..<count {
           let event = events.baseAddress! + i
           event.pointee.offset = record.offset
           event.pointee.source = record.source
-          append(event, record, isFirst: i == 0, hash: i == 0 ? hash : 0)
+          append(event, payload, record, isFirst: i == 0, hash: i == 0 ? hash : 0)
         }
       }
       if count == 0 { hold(record, .nothing, []) }
@@ -95,7 +96,9 @@ final class Intake: RecordSink {
     inputs[Int(source)].queue.nextOffset = max(inputs[Int(source)].queue.nextOffset, next)
   }
 
-  private func append(_ event: UnsafeMutablePointer<Event>, _ record: Record, isFirst: Bool, hash: UInt64) {
+  private func append(
+    _ event: UnsafeMutablePointer<Event>, _ payload: [UInt8], _ record: Record, isFirst: Bool, hash: UInt64
+  ) {
     let source = Int(record.source)
     if Self.needsRuntime(event) {
       // Whether a completion follows is known when its turn folds; until then it may still be a dead letter.
@@ -105,7 +108,7 @@ final class Intake: RecordSink {
       }
       return
     }
-    batch.payload.withUnsafeBytes { all in
+    payload.withUnsafeBytes { all in
       let start = Int(event.pointee.payloadStart)
       let own = UnsafeRawBufferPointer(rebasing: all[start..<(start + Int(event.pointee.payloadCount))])
       inputs[source].queue.append(event, role: .event, isFirst: isFirst, hash: hash, payload: own)
