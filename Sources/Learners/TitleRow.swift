@@ -49,7 +49,8 @@ public struct TitleRow: BitwiseCopyable {
     get { s.bits & 1 != 0 }
     set { s.bits = newValue ? s.bits | 1 : s.bits & ~1 }
   }
-  var hasEvents: Bool {
+  /// True once an event was folded into it; the catalog alone does not count.
+  public internal(set) var hasEvents: Bool {
     get { s.bits & 2 != 0 }
     set { s.bits = newValue ? s.bits | 2 : s.bits & ~2 }
   }

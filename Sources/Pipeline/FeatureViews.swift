@@ -86,6 +86,7 @@ struct FeatureViews {
     let id = road.ids.titles.bytes(slot)
     let row = road.titles.row(slot)
     guard isStandard else {
+      guard row.pointee.hasEvents else { return }
       for views in titleKeys {
         sink.batch.begin(.put, key: Joined(views[0].before, id, views[0].after))
         for view in views where view.part == .titleTrust { trust(slot, row, view.field, road, into: &sink) }

@@ -46,7 +46,7 @@ extension Road {
       rankings.isDue(turn: turn, now: now, force: force)
     else { return }
     Rankings.write(
-      into: &sink.batch, titles: titles, catalog: catalog, ids: ids, options: options.learn, at: lastMergeTime)
+      into: &sink.batch, titles: titles, catalog: catalog, ids: ids, options: options.learn, at: max(0, lastMergeTime))
   }
 
   func confirmInFlight() {
