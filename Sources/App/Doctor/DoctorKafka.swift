@@ -1,4 +1,5 @@
 import Events
+import Glibc
 import KafkaPort
 import Ports
 import SQLitePort
@@ -52,8 +53,10 @@ struct DoctorKafka {
     if found.isEmpty {
       say(
         .failed(
-          "topics", "none of \(missing.joined(separator: ", ")) exists",
-          mend: "create them (`thalweg topics apply`), or map the topics you have"))
+          "topics", "none of \(missing.joined(separator: ", ")) exists, or this user may not see them",
+          mend:
+            "give this user the right to describe and read them, create them (`thalweg topics apply`), or map the topics you have"
+        ))
     } else if !missing.isEmpty {
       say(.ok("topics", "left out until they exist: \(missing.joined(separator: ", "))"))
     }
@@ -98,7 +101,10 @@ struct DoctorKafka {
         if let found = try admin.describe(topic: topic) {
           say(.ok("topic \(topic)", "\(found.partitionCount) partitions, written by us"))
         } else {
-          say(.failed("topic \(topic)", "does not exist", mend: "create it: `thalweg topics apply`"))
+          say(
+            .failed(
+              "topic \(topic)", "does not exist, or this user may not see it",
+              mend: "create it (`thalweg topics apply`), or give this user the right to describe and write it"))
         }
       } catch { say(.failed("topic \(topic)", "\(error)", mend: "give this user the right to describe and write it")) }
     }
@@ -107,7 +113,7 @@ struct DoctorKafka {
   private func group(_ admin: KafkaAdmin) {
     let name = "group \(settings.kafka.group)"
     do {
-      guard let members = try admin.members() else { return say(.skipped(name, "the broker cannot tell")) }
+      guard let members = try members(admin) else { return say(.skipped(name, "the broker cannot tell")) }
       if members.isEmpty { return say(.ok(name, "free")) }
       let text = "held by \(members.map(\.description).joined(separator: ", "))"
       if let holder = StateDirectory.holder(of: settings.stateDir) {
@@ -116,6 +122,17 @@ struct DoctorKafka {
         say(.failed(name, text, mend: "stop that member, wait until its session ends, or set another kafka.group"))
       }
     } catch { say(.failed(name, "\(error)", mend: "give this user the right to read and describe the group")) }
+  }
+
+  /// Asks again while the broker's coordinator is still loading, for at most three seconds.
+  private func members(_ admin: KafkaAdmin) throws(PortError) -> [GroupMemberInfo]? {
+    for _ in 0..<10 {
+      do throws(PortError) { return try admin.members() } catch {
+        if !error.isRetriable { throw error }
+        usleep(300_000)
+      }
+    }
+    return try admin.members()
   }
 
   private func sample(_ mapping: CompiledMapping, _ input: Int, _ config: KafkaConfig) {
