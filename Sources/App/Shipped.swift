@@ -198,8 +198,8 @@ public enum Shipped {
       # and names the range.
       # accept_gap: false
 
-      # What a written plan survives: kill = the end of this process, power = the machine's (slower). One of
-      # kill, power.
+      # What written plans and checkpoints survive: kill = the end of this process, power = the machine's
+      # (slower). One of kill, power.
       # durability: kill
 
       # How events pass between stages: local = inside this process. One of local.
@@ -262,7 +262,7 @@ public enum Shipped {
         # In front of every key.
         # prefix: ""
         # Wait for an answer before the connection counts as lost. 50ms to 1m.
-        # timeout: 2s
+        # timeout: 5s
 
       # How features are published.
       publish:
@@ -296,10 +296,11 @@ public enum Shipped {
         # An event time further ahead of its record's Kafka timestamp is set back to this and counted. 0 to
         # 365d.
         # clamp_ahead: 5m
-        # Event times before the year 2000 become dead letters bad_timestamp.
+        # Event times before the year 2000 become dead letters too_old.
         # refuse_before_2000: false
-        # Pauses intake and alerts when more than this share of 10 s of records became dead letters. 0.001
-        # to 1.
+        # Stops reading and folding, with an error in the log and /ready refusing, once more than this share
+        # of the records of 10 s (at least 100) would become dead letters; a start goes on; off = never.
+        # 0.001 to 1.
         # dead_letter_share: off
 
       # Events that came before are folded once.
@@ -517,7 +518,8 @@ public enum Shipped {
 
       # Pseudonyms.
       privacy:
-        # Replaces viewer ids by HMAC-SHA-256 under this key everywhere; empty = ids stay as they are.
+        # Replaces viewer ids by the first 32 hexadecimal digits of their HMAC-SHA-256 under this key,
+        # everywhere but in dead letters, which keep the original bytes; empty = ids stay as they are.
         # key: ""
 
       # The page, metrics and health over HTTP.
@@ -535,7 +537,7 @@ public enum Shipped {
         # format: auto
 
       """#
-    )
+    ),
   ]
 
   /// The text of `configs/NAME.yaml`.

@@ -34,9 +34,11 @@ struct FeatureViews {
   private let history = Array(":hist".utf8)
   private let content = Array("content:".utf8)
   private let options: LearnOptions
+  private let foreign: (any ForeignRows)?
 
   init(options: WorkerOptions) {
     self.options = options.learn
+    foreign = options.foreignRows
     isStandard = options.publish.views.isEmpty
     func grouped(_ views: [PublishForm.View]) -> [[PublishForm.View]] {
       views.reduce(into: []) { groups, view in
@@ -53,6 +55,13 @@ struct FeatureViews {
 
   func put(viewer slot: UInt32, of road: Road, into sink: inout StoreFeatureSink) {
     let id = road.ids.viewers.bytes(slot)
+    if let foreign {
+      let updated = road.viewers.row(slot).pointee.updatedAt
+      var row = PlainRow()
+      road.viewers.features(slot, ids: road.ids, options: options, into: &row)
+      road.viewers.vectors(slot, asOf: updated, options: options, reader: road.historyReader, into: &row)
+      foreign.put(viewer: id, at: updated, row, into: &sink.batch)
+    }
     guard isStandard else {
       for views in viewerKeys {
         sink.batch.begin(.put, key: Joined(views[0].before, id, views[0].after))
@@ -85,6 +94,12 @@ struct FeatureViews {
   func put(title slot: UInt32, of road: Road, into sink: inout StoreFeatureSink) {
     let id = road.ids.titles.bytes(slot)
     let row = road.titles.row(slot)
+    if let foreign {
+      let updated = row.pointee.updatedAt
+      var plain = PlainRow()
+      road.titles.features(slot, asOf: updated, catalog: road.catalog, options: options, into: &plain)
+      foreign.put(title: id, at: updated, plain, into: &sink.batch)
+    }
     guard isStandard else {
       guard row.pointee.hasEvents else { return }
       for views in titleKeys {
@@ -115,6 +130,7 @@ struct FeatureViews {
   }
 
   func delete(viewer id: UnsafeRawBufferPointer, from sink: inout StoreFeatureSink) {
+    foreign?.delete(viewer: id, from: &sink.batch)
     guard isStandard else {
       for views in viewerKeys { sink.batch.begin(.delete, key: Joined(views[0].before, id, views[0].after)) }
       return

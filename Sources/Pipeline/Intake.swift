@@ -39,6 +39,7 @@ final class Intake: RecordSink {
   /// Called once, before the first record is looked at.
   var onFirstRecord: (() -> Void)?
   private(set) var bytesTaken: UInt64 = 0
+  private(set) var recordsRejected: UInt64 = 0
   var skipped: [String: UInt64] = [:]
 
   private var decoder: Decoder
@@ -79,6 +80,7 @@ final class Intake: RecordSink {
       skipped[why, default: 0] += 1
       if inputs[source].topic.isReference { advanceReference(record) } else { hold(record, .nothing, []) }
     case .rejected(let reason, let field):
+      recordsRejected += 1
       let letter = DeadLetter(reason: reason, field: field, record: record, sha256: sha256)
       if inputs[source].topic.isReference {
         referenceDeadLetters.append((record.source, record.offset, letter))

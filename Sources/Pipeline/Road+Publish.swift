@@ -42,7 +42,8 @@ extension Road {
 
   /// Appends the sorted sets where they are due; compact forms have none.
   func publishRankings(into sink: inout StoreFeatureSink, turn: UInt64, now: Int64, force: Bool) {
-    guard options.publish.views.isEmpty, options.learn.folds.contains(.trend) || options.learn.folds.contains(.trust),
+    guard lastMergeTime != .min, options.publish.views.isEmpty,
+      options.learn.folds.contains(.trend) || options.learn.folds.contains(.trust),
       rankings.isDue(turn: turn, now: now, force: force)
     else { return }
     Rankings.write(

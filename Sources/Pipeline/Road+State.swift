@@ -11,7 +11,9 @@ extension Road {
       viewerFolds[shard].saving.drain { save(viewer: $0, into: &snapshot) }
       titleFolds[shard].saving.drain { save(title: $0, into: &snapshot) }
     }
-    // Ids that events named but nothing was folded into keep their slots: history and items refer to them.
+    // Ids that events named but nothing was folded into keep their slots: history and items refer to them. Some were
+    // read only, so that no turn has made room for them yet.
+    titles.reserve(ids.titles.count)
     while savedTitles < ids.titles.count {
       save(title: UInt32(savedTitles), into: &snapshot)
       savedTitles += 1
@@ -146,7 +148,8 @@ extension Road {
       for slot in catalog.apply(row, ids: ids) {
         titles.reserve(Int(slot) + 1)
         if case .title = row { catalogSaving.mark(slot) }
-        titleFolds[shard(ofTitle: slot)].catalogChanged(slot, at: max(lastMergeTime, catalog.title(slot).pointee.lastUpdated))
+        titleFolds[shard(ofTitle: slot)].catalogChanged(
+          slot, at: max(lastMergeTime, catalog.title(slot).pointee.lastUpdated))
       }
     }
     catalog.settle()

@@ -50,6 +50,7 @@ public final class Worker {
   var storeMark: Version?
   /// Why the last checkpoint failed; nil = it did not.
   public internal(set) var checkpointFault: String?
+  var breaker: DeadLetterBreaker
   /// Why no new turn is planned at the moment; nil = all is well.
   public internal(set) var pauseReason: String?
 
@@ -69,6 +70,7 @@ public final class Worker {
     road = Road(options: options, ids: ids, onOneThread: onOneThread)
     alignment = Alignment(maxWaitNs: Int64(options.alignMaxWaitMs) * 1_000_000)
     saver = SaverThread(store: state, clock: clock, inline: onOneThread)
+    breaker = DeadLetterBreaker(share: options.deadLetterShare)
     publisher = Publisher(store: store, clock: clock, maxDelayMs: options.publishMaxDelayMs)
   }
 
@@ -88,7 +90,9 @@ public final class Worker {
     let isIdle = publisher.isIdle && !saver.isBusy
     let polled = try poll(timeoutMs: isIdle ? waitMs : min(waitMs, 1))
     try collectCheckpoint(waiting: false)
-    if referenceIsComplete || completesReference(), !mustCheckpointFirst {
+    if breaker.isOpen || opensBreaker() {
+      // Nothing is planned any more; what was folded before is still published and saved.
+    } else if referenceIsComplete || completesReference(), !mustCheckpointFirst {
       if isReplaying { try replayPlanned() } else { try planAndFold(polled: polled) }
     }
     try publisher.pump(road: road, version: version, force: false)
@@ -113,6 +117,21 @@ public final class Worker {
       }
       throw WorkerFault.port(error)
     }
+  }
+
+  /// Stops reading, for good, where too much of what was read is no event.
+  private func opensBreaker() -> Bool {
+    guard
+      let reason = breaker.look(
+        records: intake.recordsTaken, letters: intake.recordsRejected, nowNs: clock.monotonicNs)
+    else { return false }
+    source.pause(intake.inputs.indices.map { UInt16($0) })
+    for i in intake.inputs.indices { intake.inputs[i].isPaused = true }
+    pauseReason = "reading stopped: " + reason
+    Log.shared.error(
+      "reading stopped", mend: "look at the producers; a start with a higher limits.dead_letter_share, or off, goes on",
+      ["cause": .text(reason)])
+    return true
   }
 
   private func isDone() throws(WorkerFault) -> Bool {
@@ -158,6 +177,7 @@ public final class Worker {
   private func holdBackWhereFull() {
     let held = intake.heldBytes
     status.heldBytes = held
+    guard !breaker.isOpen else { return }
     if held > options.alignMaxBytes {
       let bound = currentBound()
       var pause: [UInt16] = []

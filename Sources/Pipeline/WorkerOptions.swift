@@ -38,11 +38,15 @@ public struct WorkerOptions: Sendable {
   public var sweepMinute: Int? = 240
   public var deadLetterTopic = "dlq.events"
   public var alertsTopic = "alerts.drift"
+  /// Stops reading once more than this share of 10 s of records became dead letters; nil = never.
+  public var deadLetterShare: Double?
   /// Go on in a new epoch where a planned range reads differently.
   public var acceptGap = false
   /// Settings of the folds, hashed: a plan made under others does not replay to the same bytes.
   public var fingerprint: UInt64 = 0
   public var publish = PublishForm()
+  /// Rows in another program's layout beside ours; nil = none.
+  public var foreignRows: (any ForeignRows)?
   public var learn = LearnOptions()
   public var sha256: @Sendable (UnsafeRawBufferPointer) -> [UInt8] = { _ in [] }
   /// Viewers and titles to size the tables for.

@@ -22,6 +22,8 @@ final class Database {
     /// Most pages the file may have; 0 = as many as fit the disk.
     var maxPageCount = 0
     var isReadOnly = false
+    /// A commit waits until the disk has it: survives the machine, not only the process.
+    var survivesPower = false
   }
 
   let path: String
@@ -50,7 +52,7 @@ final class Database {
     if !options.isReadOnly {
       try execute("PRAGMA page_size = \(options.pageSize)")
       try execute("PRAGMA journal_mode = WAL")
-      try execute("PRAGMA synchronous = NORMAL")
+      try execute("PRAGMA synchronous = \(options.survivesPower ? "FULL" : "NORMAL")")
       try execute("PRAGMA journal_size_limit = \(256 << 20)")
       if options.maxPageCount > 0 { try execute("PRAGMA max_page_count = \(options.maxPageCount)") }
       // Replaces the automatic checkpoint too.

@@ -15,6 +15,7 @@ public final class SQLitePlans: PlanLog, @unchecked Sendable {
   private let path: String
   private let isReadOnly: Bool
   private let maxPageCount: Int
+  private let survivesPower: Bool
   private let gate = Gate()
   private var database: Database?
   private var insert: Statement?
@@ -24,10 +25,14 @@ public final class SQLitePlans: PlanLog, @unchecked Sendable {
 
   /// - Parameter isReadOnly: For replays and dumps beside a running worker.
   /// - Parameter maxPageCount: Most pages of 4 KiB; 0 = no bound. For tests of a full disk.
-  public init(path: String, isReadOnly: Bool = false, maxPageCount: Int = 0) throws(StateFault) {
+  /// - Parameter survivesPower: A plan is on the disk when `append` returns, not only out of this process.
+  public init(
+    path: String, isReadOnly: Bool = false, maxPageCount: Int = 0, survivesPower: Bool = false
+  ) throws(StateFault) {
     self.path = path
     self.isReadOnly = isReadOnly
     self.maxPageCount = maxPageCount
+    self.survivesPower = survivesPower
     do throws(DatabaseError) {
       try open()
     } catch {
@@ -133,6 +138,7 @@ public final class SQLitePlans: PlanLog, @unchecked Sendable {
     opening.cacheBytes = 4 << 20
     opening.maxPageCount = maxPageCount
     opening.isReadOnly = isReadOnly
+    opening.survivesPower = survivesPower
     let database = try Database(path, opening)
     let format = try database.integer("PRAGMA user_version")
     let objects = try database.integer("SELECT count(*) FROM sqlite_master")

@@ -19,6 +19,8 @@ public final class SQLiteState: StateStore, @unchecked Sendable {
     public var walLimit = 128 << 20
     /// For dumps and backups beside a running worker: never writes, never renames.
     public var isReadOnly = false
+    /// A save is on the disk when it returns, not only out of this process.
+    public var survivesPower = false
     public init() {}
   }
 
@@ -111,6 +113,7 @@ public final class SQLiteState: StateStore, @unchecked Sendable {
     opening.pageSize = options.pageSize
     opening.maxPageCount = options.maxPageCount
     opening.isReadOnly = options.isReadOnly
+    opening.survivesPower = options.survivesPower
     let database = try Database(path, opening)
     let format = try database.integer("PRAGMA user_version")
     let objects = try database.integer("SELECT count(*) FROM sqlite_master")

@@ -82,7 +82,8 @@ import Testing
 
   @Test(
     arguments: [
-      ("topic: a", 1, [:]), ("{topic: a, partitions: 6, config: {cleanup.policy: compact}}", 6, ["cleanup.policy": "compact"]),
+      ("topic: a", 1, [:]),
+      ("{topic: a, partitions: 6, config: {cleanup.policy: compact}}", 6, ["cleanup.policy": "compact"]),
       ("{topic: a, config: {retention.ms: 604800000}}", 1, ["retention.ms": "604800000"]),
       (
         "{topic: a, config: {retention.ms: -1, max.message.bytes: 2097152}}", 1,

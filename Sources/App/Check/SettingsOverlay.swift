@@ -22,7 +22,9 @@ enum SettingsOverlay {
     return loaded
   }
 
-  static func apply(_ overrides: [(name: String, value: JSONValue)], more: [(String, String)] = []) throws -> LoadedSettings {
+  static func apply(_ overrides: [(name: String, value: JSONValue)], more: [(String, String)] = []) throws
+    -> LoadedSettings
+  {
     let nodes =
       overrides.map { (path: $0.name, node: node($0.value)) } + more.map { (path: $0.0, node: Node($0.1)) }
     let tree = try YAML.parse(Shipped.text("worker")!, name: "configs/worker.yaml")

@@ -56,13 +56,16 @@ struct Story {
           JSONValue.Member(member.key, times == nil ? member.value : numbered(member.value, k))
         }
         var value = JSONValue.object(body)
-        if (k > 1), let time = value["timestamp"]?.int64 { value = replacing(value, "timestamp", .integer(time + (k - 1) * every)) }
+        if (k > 1), let time = value["timestamp"]?.int64 {
+          value = replacing(value, "timestamp", .integer(time + (k - 1) * every))
+        }
         var bytes = value.serialized()
         if let raw = line["raw"]?.string { bytes = Array(raw.utf8) }
         if let raw = line["raw_base64"]?.string { bytes = base64(raw) }
         if let size = line["pad_to"]?.int { pad(&bytes, to: size) }
         let keyText =
-          line["key"]?.string ?? (topic.hasPrefix("content.") || topic == "events.availability"
+          line["key"]?.string
+          ?? (topic.hasPrefix("content.") || topic == "events.availability"
             ? value["content_id"]?.string : value["user_id"]?.string) ?? value["content_id"]?.string ?? ""
         let key = times == nil ? keyText : text(keyText, k)
         records.append(

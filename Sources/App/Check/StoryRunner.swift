@@ -145,7 +145,9 @@ private final class StoryStage {
       let totals = worker.road.totals
       let all = Dictionary(uniqueKeysWithValues: Counter.allCases.map { ($0.name, totals[$0]) })
       let names = (listed.object ?? []).map(\.key)
-      return (.object((names.isEmpty ? all.keys.sorted() : names).map { .init($0, .integer(Int64(all[$0] ?? 0))) }), false)
+      return (
+        .object((names.isEmpty ? all.keys.sorted() : names).map { .init($0, .integer(Int64(all[$0] ?? 0))) }), false
+      )
     case "dead_letters": return (.array(deadLetters()), true)
     case "republished":
       let keys = worker.road.latestSweep.map { JSONValue.string("content:" + worker.road.ids.titles.text($0)) }

@@ -28,10 +28,13 @@ struct StreamCheck {
     let events = try folder.events()
     let catalog = try folder.catalog(timestamp: events.first?.timestamp ?? 1)
     var keys: [String: Set<String>] = ["user": Set(events.map(\.user)), "content": Set(catalog.map(\.id))]
-    let topics = ["user-interactions", "content.catalog"] + Set(events.map(\.kind)).subtracting(Self.mixed).sorted().map { "events." + $0 }
+    let topics =
+      ["user-interactions", "content.catalog"]
+      + Set(events.map(\.kind)).subtracting(Self.mixed).sorted().map { "events." + $0 }
     let mock = try MockCluster(topics: topics.map { ($0, Self.partitions) })
     let loaded = try SettingsOverlay.apply(
-      folder.settings.filter { $0.value.object == nil } + folder.settings.flatMap { SettingsOverlay.flat($0.value, prefix: $0.name) },
+      folder.settings.filter { $0.value.object == nil }
+        + folder.settings.flatMap { SettingsOverlay.flat($0.value, prefix: $0.name) },
       more: [
         ("kafka.brokers", mock.bootstrap), ("kafka.group", "check-stream"), ("state_dir", work + "/state"),
         ("store.kind", "sqlite"), ("store.path", work + "/features.db"), ("until", "caught-up"), ("from", "earliest"),
@@ -39,7 +42,9 @@ struct StreamCheck {
       ])
     let outlet = try KafkaOutlet(loaded.settings.kafkaConfig(joinsGroup: false), topics: topics)
     for row in catalog {
-      try outlet.send(OutRecord(topic: "content.catalog", key: Array(row.id.utf8), value: row.json, timestamp: events.first?.timestamp ?? 1))
+      try outlet.send(
+        OutRecord(
+          topic: "content.catalog", key: Array(row.id.utf8), value: row.json, timestamp: events.first?.timestamp ?? 1))
     }
     // The mock keeps 5 MiB a partition: a backlog beyond that is folded while it is produced.
     let host = try WorkerHost(loaded: loaded, joinsGroup: false)
@@ -49,7 +54,8 @@ struct StreamCheck {
     if host.worker.status.deadLetters.values.reduce(0, +) > 0 {
       output.line("dead letters: \(host.worker.status.deadLetters)")
     }
-    keys["content"]!.formUnion((0..<UInt32(host.worker.road.ids.titles.count)).map { host.worker.road.ids.titles.text($0) })
+    keys["content"]!.formUnion(
+      (0..<UInt32(host.worker.road.ids.titles.count)).map { host.worker.road.ids.titles.text($0) })
     let reader = try SQLiteReader(path: work + "/features.db")
     var report = Report()
     report.lines.append("\(events.count) events, \(keys["user"]!.count) viewers, \(keys["content"]!.count) titles")
@@ -70,10 +76,13 @@ struct StreamCheck {
     for (i, event) in events.enumerated() {
       let topic = Self.mixed.contains(event.kind) ? "user-interactions" : "events." + event.kind
       while outlet.unacknowledged > 50_000 { _ = outlet.flush(timeoutMs: 10) }
-      try outlet.send(OutRecord(topic: topic, key: Array(event.user.utf8), value: event.json, timestamp: event.timestamp))
+      try outlet.send(
+        OutRecord(topic: topic, key: Array(event.user.utf8), value: event.json, timestamp: event.timestamp))
       if i % 1000 == 0 { Progress.show("events", i + 1, of: events.count, output) }
     }
-    guard outlet.flush(timeoutMs: 60_000) else { throw Failure(ExitCode.unavailable, "the broker did not take all events") }
+    guard outlet.flush(timeoutMs: 60_000) else {
+      throw Failure(ExitCode.unavailable, "the broker did not take all events")
+    }
   }
 
   /// What the store holds, one row a key, columns in the order of `params.json`, `*` spread by genre.
@@ -88,9 +97,12 @@ struct StreamCheck {
     var all: [(key: String, features: JSONValue)] = []
     var genres: Set<String> = []
     for key in keys.sorted(by: { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }) {
-      guard let features = try StoredFeatures.read(comparison.kind + ":" + key, reader: reader, at: 0, options: options.learn)
+      guard
+        let features = try StoredFeatures.read(
+          comparison.kind + ":" + key, reader: reader, at: 0, options: options.learn)
       else { continue }
-      let touched = comparison.kind == "content" ? features["last_event"]?.isNull == false : (features["n"]?.int64 ?? 0) > 0
+      let touched =
+        comparison.kind == "content" ? features["last_event"]?.isNull == false : (features["n"]?.int64 ?? 0) > 0
       guard touched else { continue }
       all.append((key, features))
       for column in comparison.columns where column.feature.hasSuffix(".*") {
@@ -141,13 +153,16 @@ struct StreamCheck {
     for row in expected.rows {
       let key = row[keyColumn]
       expectedKeys.insert(key)
-      if byKey[key] == nil, row.indices.contains(where: { $0 != keyColumn && (Double(row[$0]) ?? 0) != 0 }) { missing.append(key) }
+      if byKey[key] == nil, row.indices.contains(where: { $0 != keyColumn && (Double(row[$0]) ?? 0) != 0 }) {
+        missing.append(key)
+      }
     }
     let surplus = found.rows.map(\.key).filter { !expectedKeys.contains($0) }
     if !missing.isEmpty || !surplus.isEmpty {
       report.isGood = false
       report.lines.append(
-        "\(comparison.file): \(missing.count) rows missing \(missing.prefix(3)), \(surplus.count) surplus \(surplus.prefix(3))")
+        "\(comparison.file): \(missing.count) rows missing \(missing.prefix(3)), \(surplus.count) surplus \(surplus.prefix(3))"
+      )
     }
     for column in comparison.columns {
       for (at, name) in expected.columns.enumerated() {
@@ -158,7 +173,8 @@ struct StreamCheck {
   }
 
   /// The feature a column of the expected file stands for: itself, or one genre of a `*`.
-  private static func feature(of name: String, _ column: (name: String, feature: String, tolerance: Double)) -> String? {
+  private static func feature(of name: String, _ column: (name: String, feature: String, tolerance: Double)) -> String?
+  {
     guard let star = column.name.firstIndex(of: "*") else { return name == column.name ? column.feature : nil }
     let before = column.name[..<star]
     let after = column.name[column.name.index(after: star)...]
@@ -176,11 +192,12 @@ struct StreamCheck {
     var worstRow = ""
     for row in expected.rows {
       guard let values = byKey[row[keyColumn]] else { continue }
-      let wanted = Double(row[at]) ?? 0
+      // An empty cell stands for 0; what is no number equals nothing.
+      let wanted = row[at].isEmpty ? 0 : Double(row[at]) ?? .nan
       let read = place.flatMap { values[$0].double } ?? 0
       n += 1
       let error = abs(wanted - read) / (tolerance > 0 ? max(1, abs(wanted)) : 1)
-      if !(error <= worst) {
+      if !(error <= worst), !worst.isNaN {
         worst = error
         worstRow = "\(row[keyColumn]): expected \(row[at]), read \(place.map { values[$0].text() } ?? "nothing")"
       }

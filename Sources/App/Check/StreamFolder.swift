@@ -86,7 +86,8 @@ struct StreamFolder {
       for member in catalog.object ?? [] where !["file", "one_per", "content_id", "empty"].contains(member.key) {
         if let value = reader.value(member.value) { members.append(.init(member.key, value)) }
       }
-      for (name, value) in [("title", JSONValue.string(id)), ("genres", .array([]))] where !members.contains(where: { $0.key == name }) {
+      for (name, value) in [("title", JSONValue.string(id)), ("genres", .array([]))]
+      where !members.contains(where: { $0.key == name }) {
         members.append(.init(name, value))
       }
       rows.append((id, JSONValue.object(members).serialized()))

@@ -22,8 +22,8 @@ struct DemoAudience {
   let viewers: [String]
   /// Titles by how often the rows show them; the audience prefers the front.
   let popular: [Int]
-  var breaksAt = 8.0
-  var mendsAt = 10.5
+  private(set) var breaksAt = 8.0
+  private(set) var mendsAt = 10.5
   private var random = DemoRandom(0x5eed)
   private var serial: UInt64 = 0
 
@@ -45,6 +45,12 @@ struct DemoAudience {
       return a != b ? a > b : ids[$0] < ids[$1]
     }
     viewers = Set(rows.map(\.user)).sorted()
+  }
+
+  /// Sets when the title breaks and mends, within a life of so many seconds.
+  mutating func plan(life: Double) {
+    breaksAt = min(8, life * 0.4)
+    mendsAt = breaksAt + min(2.5, life * 0.15)
   }
 
   /// The title that breaks.
@@ -71,12 +77,17 @@ struct DemoAudience {
     var shown: [Int] = []
     while shown.count < 4 {
       // Squared: the front of the list is met far more often.
-      let place = shown.isEmpty && random.unit() < 0.35 ? 0 : Int(Double(popular.count) * random.unit() * random.unit() * random.unit())
+      let place =
+        shown.isEmpty && random.unit() < 0.35
+        ? 0 : Int(Double(popular.count) * random.unit() * random.unit() * random.unit())
       let title = popular[min(popular.count - 1, place)]
       if !shown.contains(title) { shown.append(title) }
     }
     var records = [impression(user, decision, shown.map { catalog.titles[$0].id }, time)]
-    guard let pick = shown.enumerated().first(where: { i, title in likes(viewer, title) > random.unit() * (1.2 + Double(i) * 0.2) })
+    guard
+      let pick = shown.enumerated().first(where: { i, title in
+        likes(viewer, title) > random.unit() * (1.2 + Double(i) * 0.2)
+      })
     else { return garbled(records, time) }
     let title = catalog.titles[pick.element]
     records.append(click(user, title.id, decision, pick.offset + 1, time + 1))
@@ -100,7 +111,9 @@ struct DemoAudience {
 
   /// A viewer's liking of a title in [0, 1]: two favourite genres each.
   private func likes(_ viewer: Int, _ title: Int) -> Double {
-    let favourites = (0..<2).map { Int(DemoRandom.bits(0xfa, UInt64(viewer * 2 + $0)) % UInt64(DemoCatalog.genres.count)) }
+    let favourites = (0..<2).map {
+      Int(DemoRandom.bits(0xfa, UInt64(viewer * 2 + $0)) % UInt64(DemoCatalog.genres.count))
+    }
     let own = catalog.titles[title].genres
     return own.contains { favourites.contains(DemoCatalog.genres.firstIndex(of: $0)!) } ? 0.9 : 0.35
   }
@@ -138,7 +151,9 @@ struct DemoAudience {
     return OutRecord(topic: "events.impression", key: Array(user.utf8), value: writer.bytes, timestamp: time)
   }
 
-  private mutating func click(_ user: String, _ title: String, _ decision: String, _ position: Int, _ time: Int64) -> OutRecord {
+  private mutating func click(_ user: String, _ title: String, _ decision: String, _ position: Int, _ time: Int64)
+    -> OutRecord
+  {
     var writer = JSONWriter(reserving: 256)
     writer.beginObject()
     head(&writer, "click", user, time)

@@ -14,7 +14,8 @@ struct DemoVerb: Verb {
     """
   static let readsSettings = false
   static let isService = true
-  @Option("for", "Ends by itself after this time; 0 = when it is told to.", in: .zero...(.days(7))) var duration: Duration = .zero
+  @Option("for", "Ends by itself after this time; 0 = when it is told to.", in: .zero...(.days(7))) var duration:
+    Duration = .zero
   @Option("speed", "Rows of real viewing data replayed per second.", in: 1...1_000_000) var speed = 6000
   @Option("rate", "Visits of the made-up audience per second.", in: 1...100_000) var rate = 600
   @Option("dir", "Folder of state and features; without it a new one under the temporary folder, removed at the end.")
@@ -57,7 +58,8 @@ final class Demo {
       topics: topics.map { ($0, Self.partitions) }
         + [(shipped.settings.kafka.alertsTopic, 1), (shipped.settings.kafka.deadLetterTopic, 1)])
     configPath = folder + "/demo.yaml"
-    let text = Shipped.text("demo")!
+    let text =
+      Shipped.text("demo")!
       .replacing("kafka:\n", with: "kafka:\n  brokers: [\"\(mock.bootstrap)\"]\n")
       + "state_dir: \"\(folder)/state\"\n"
     FileSystem.write(configPath, Array(text.utf8))
@@ -83,9 +85,13 @@ final class Demo {
     let catalog = audience.catalog
     let now = clock.wallMs
     for title in catalog.titles {
-      try outlet.send(OutRecord(topic: "content.catalog", key: Array(title.id.utf8), value: catalog.row(title, at: now), timestamp: now))
+      try outlet.send(
+        OutRecord(
+          topic: "content.catalog", key: Array(title.id.utf8), value: catalog.row(title, at: now), timestamp: now))
     }
-    guard outlet.flush(timeoutMs: 30_000) else { throw Failure(ExitCode.unavailable, "the embedded broker did not take the catalog") }
+    guard outlet.flush(timeoutMs: 30_000) else {
+      throw Failure(ExitCode.unavailable, "the embedded broker did not take the catalog")
+    }
     let worker = Running { [self] in
       do {
         try host.run {
@@ -111,16 +117,22 @@ final class Demo {
   }
 
   /// Real rows at `speed`, then visits at `rate`, until the end.
+  ///
+  /// Where the end is set, rows take at most a quarter of the time, and the title breaks early enough for its alert
+  /// to fire and resolve, also on a slow machine.
   private func perform(_ audience: inout DemoAudience, until end: Int64) throws {
     let rows = audience.rows
     let shift = clock.wallMs - (rows.last?.time ?? 0)
     var pace = Pace(clock: clock, perSecond: speed)
-    for row in rows {
+    let start = clock.monotonicNs
+    let enough = end == .max ? Int64.max : start + (end - start) / 4
+    for row in rows where clock.monotonicNs < enough {
       guard !stop.isRequested else { return }
       for record in audience.records(of: row, shiftedBy: shift) { try send(record) }
       pace.next()
     }
     let began = clock.monotonicNs
+    audience.plan(life: end == .max ? 60 : Double(end - began) / 1e9)
     pace = Pace(clock: clock, perSecond: rate)
     while !stop.isRequested, clock.monotonicNs < end {
       let second = Double(clock.monotonicNs - began) / 1e9
@@ -141,7 +153,11 @@ final class Demo {
     output.line("Thalweg demo: embedded broker at \(mock.bootstrap), features and state in \(folder)")
     output.line("\(audience.rows.count) real viewing rows (KuaiRand-27K, CC BY-SA 4.0), then a made-up audience;")
     output.line("titles, genres and vectors are made up; drift windows are shortened to seconds.")
-    if let url = service.url { output.line("Look closer: \(url)  or from a second terminal:") } else { output.line("From a second terminal:") }
+    if let url = service.url {
+      output.line("Look closer: \(url)  or from a second terminal:")
+    } else {
+      output.line("From a second terminal:")
+    }
     output.line("  \(program) features get user:\(audience.viewers[0]) --config \(configPath)")
     output.line("  \(program) features top --by trend --config \(configPath)")
     output.line("  \(program) alerts tail -f -o beginning --config \(configPath)")

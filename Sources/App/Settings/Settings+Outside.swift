@@ -35,7 +35,7 @@ public struct RedisSettings: Sendable {
   @Option("ca_file", "Certificates that the server's must descend from; empty = the system's.") public var caFile = ""
   @Option("prefix", "In front of every key.") public var prefix = ""
   @Option("timeout", "Wait for an answer before the connection counts as lost.", in: .milliseconds(50)...(.seconds(60)))
-  public var timeout: Duration = .seconds(2)
+  public var timeout: Duration = .seconds(5)
   public init() {}
 }
 
@@ -64,7 +64,10 @@ public struct CatalogSettings: Sendable {
 }
 
 public struct PrivacySettings: Sendable {
-  @Option("key", "Replaces viewer ids by HMAC-SHA-256 under this key everywhere; empty = ids stay as they are.")
+  @Option(
+    "key",
+    "Replaces viewer ids by the first 32 hexadecimal digits of their HMAC-SHA-256 under this key, everywhere but in dead letters, which keep the original bytes; empty = ids stay as they are."
+  )
   public var key = Secret()
   public init() {}
 }

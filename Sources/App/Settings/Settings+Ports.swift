@@ -39,6 +39,7 @@ extension Settings {
     options.prefix = redis.prefix
     options.ttlSeconds = Int(store.ttl?.components.seconds ?? 0)
     options.connectTimeoutMs = Int(redis.timeout.wholeMilliseconds)
+    options.stallMs = Int(redis.timeout.wholeMilliseconds)
     return options
   }
 

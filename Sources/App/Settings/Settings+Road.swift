@@ -11,10 +11,11 @@ public struct LimitSettings: Sendable {
   @Option(
     "clamp_ahead", "An event time further ahead of its record's Kafka timestamp is set back to this and counted.",
     in: .zero...(.days(365))) public var clampAhead: Duration = .minutes(5)
-  @Option("refuse_before_2000", "Event times before the year 2000 become dead letters bad_timestamp.")
+  @Option("refuse_before_2000", "Event times before the year 2000 become dead letters too_old.")
   public var refuseBefore2000 = false
   @Option(
-    "dead_letter_share", "Pauses intake and alerts when more than this share of 10 s of records became dead letters.",
+    "dead_letter_share",
+    "Stops reading and folding, with an error in the log and /ready refusing, once more than this share of the records of 10 s (at least 100) would become dead letters; a start goes on; off = never.",
     in: 0.001...1) public var deadLetterShare: Double? = nil
   public init() {}
 }

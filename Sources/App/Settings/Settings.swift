@@ -25,7 +25,7 @@ public struct Settings: Sendable {
     "accept_gap",
     "Goes on in a new epoch where the log no longer holds what a plan names. Without it the worker stops and names the range."
   ) public var acceptGap = false
-  @Option("durability", "What a written plan survives: kill = the end of this process, power = the machine's (slower).")
+  @Option("durability", "What written plans and checkpoints survive: kill = the end of this process, power = the machine's (slower).")
   public var durability = Durability.kill
   @Option("exchange", "How events pass between stages: local = inside this process.")
   public var exchange = ExchangeKind.local

@@ -78,16 +78,15 @@ enum TopOrder: String, Choice { case trust, trend }
 /// What `features get` answers: `{key, version, updated_at, age_s, features}`.
 enum FeatureAnswer {
   static func check(_ key: String) throws {
-    guard ["user:", "content:", "decision:"].contains(where: { key.hasPrefix($0) && key.utf8.count > $0.utf8.count }) else {
+    guard ["user:", "content:", "decision:"].contains(where: { key.hasPrefix($0) && key.utf8.count > $0.utf8.count })
+    else {
       throw Failure(ExitCode.misuse, "\(key) is no key: write user:U, content:C or decision:D")
     }
   }
 
   static func read(_ key: String, _ reader: any FeatureReader, _ settings: Settings) throws -> JSONValue? {
     let now = SystemClock().wallMs
-    guard
-      let all = try StoredFeatures.read(key, reader: reader, at: now, options: settings.learnOptions())
-    else { return nil }
+    guard let all = try stored(key, reader, at: now, settings) else { return nil }
     let updated = all["updated_at"]?.int64
     return .object([
       .init("key", .string(key)), .init("version", all["v"] ?? .null),
@@ -97,9 +96,23 @@ enum FeatureAnswer {
     ])
   }
 
+  /// Under `privacy.key` an id is asked for as the log has it, or as the pseudonym that stands for it.
+  private static func stored(
+    _ key: String, _ reader: any FeatureReader, at now: Int64, _ settings: Settings
+  ) throws -> JSONValue? {
+    let options = settings.learnOptions()
+    if let pseudonyms = settings.pseudonyms(), key.hasPrefix("user:") {
+      let own = "user:" + pseudonyms(String(key.dropFirst(5)))
+      if let found = try StoredFeatures.read(own, reader: reader, at: now, options: options) { return found }
+    }
+    return try StoredFeatures.read(key, reader: reader, at: now, options: options)
+  }
+
   static func write(_ answer: JSONValue, to output: Output) {
     if output.isJSON { return output.line(answer.text()) }
-    output.line("\(answer["key"]?.string ?? "")  version \(answer["version"]?.string ?? "-")  age \(short(answer["age_s"]?.double ?? 0)) s")
+    output.line(
+      "\(answer["key"]?.string ?? "")  version \(answer["version"]?.string ?? "-")  age \(short(answer["age_s"]?.double ?? 0)) s"
+    )
     output.table(
       ["FEATURE", "VALUE"], (answer["features"]?.object ?? []).map { [$0.key, text($0.value)] })
   }

@@ -27,13 +27,16 @@ final class WorkerHost {
     let directory = directory
     let clock = clock
     catalog = try CatalogFiles.read(settings.catalog.files)
-    makeWorker = {
+    var saving = SQLiteState.Options()
+    saving.survivesPower = settings.durability == .power
+    makeWorker = { [saving] in
       let kafka = settings.kafkaConfig(instanceID: directory.instanceID, joinsGroup: joinsGroup)
       if let problem = kafka.problem() { throw problem }
       return parts.worker(
         source: try KafkaSource(kafka), store: try Self.store(settings),
         outlet: try KafkaOutlet(kafka, topics: []),
-        state: try SQLiteState(path: directory.statePath), plans: try SQLitePlans(path: directory.plansPath),
+        state: try SQLiteState(path: directory.statePath, options: saving),
+        plans: try SQLitePlans(path: directory.plansPath, survivesPower: saving.survivesPower),
         clock: clock)
     }
     worker = try makeWorker()
@@ -54,7 +57,8 @@ final class WorkerHost {
     case .sqlite: return try SQLiteReader(path: settings.storePath)
     case .redis:
       return RedisReader(
-        try settings.redisAddress(), prefix: settings.redis.prefix, timeoutMs: Int(settings.redis.timeout.wholeMilliseconds))
+        try settings.redisAddress(), prefix: settings.redis.prefix,
+        timeoutMs: Int(settings.redis.timeout.wholeMilliseconds))
     case .memory:
       throw Failure(ExitCode.settings, "store.kind memory keeps features inside the worker; nothing else can read them")
     }

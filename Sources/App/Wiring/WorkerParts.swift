@@ -45,6 +45,7 @@ struct WorkerParts {
     options.floorAt2000 = settings.limits.refuseBefore2000
     options.futureMs = settings.limits.clampAhead.wholeMilliseconds
     options.embeddingDim = settings.embedding.dim > 0 ? settings.embedding.dim : nil
+    if let pseudonyms = settings.pseudonyms() { options.pseudonym = { pseudonyms.write($0, to: $1) } }
     return options
   }
 
@@ -75,6 +76,8 @@ struct WorkerParts {
     options.acceptGap = settings.acceptGap
     options.learn = settings.learnOptions()
     options.publish = publishForm(settings)
+    options.foreignRows = settings.feast.enabled ? FeastRows(project: settings.feast.project) : nil
+    options.deadLetterShare = settings.limits.deadLetterShare
     options.sha256 = { Digest.sha256($0) }
     return options
   }

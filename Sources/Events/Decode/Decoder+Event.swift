@@ -39,7 +39,10 @@ extension Decoder {
     event.offset = offset
     event.source = source
     event.line = line
-    if let viewerID { event.viewer = ids.viewers.slot(viewerID, hash: viewerHash) }
+    if let viewerID {
+      event.viewer =
+        options.pseudonym == nil ? ids.viewers.slot(viewerID, hash: viewerHash) : pseudonymSlot(viewerID)
+    }
     if let titleID { event.title = ids.titles.slot(titleID, hash: titleHash) }
     if decisionID != nil || emit.hasPayload { writePayload(emit, &event, into: &batch) }
     batch.events.append(event)
@@ -62,7 +65,7 @@ extension Decoder {
     event.offset = offset
     event.source = source
     event.line = line
-    event.viewer = ids.viewers.slot(viewerID!)
+    event.viewer = options.pseudonym == nil ? ids.viewers.slot(viewerID!) : pseudonymSlot(viewerID!)
     return event
   }
 
@@ -198,6 +201,15 @@ extension Decoder {
   }
 
   // MARK: Slots and payload
+
+  /// The slot of what stands for a viewer's id.
+  @inline(never)
+  private func pseudonymSlot(_ id: UnsafeRawBufferPointer) -> UInt32 {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { out in
+      options.pseudonym!(id, out.baseAddress!)
+      return ids.viewers.slot(UnsafeRawBufferPointer(out))
+    }
+  }
 
   @inline(never)
   mutating func writePayload(_ emit: Emit, _ event: inout Event, into batch: inout DecodedBatch) {

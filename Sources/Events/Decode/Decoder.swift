@@ -11,6 +11,8 @@ public struct DecodeOptions: Sendable {
   public var futureMs: Int64 = 300_000
   /// Length of a catalog vector; nil = that of the first one seen.
   public var embeddingDim: Int?
+  /// Writes what stands for a viewer's id everywhere behind the decoder, 32 bytes; nil = the id itself.
+  public var pseudonym: (@Sendable (_ id: UnsafeRawBufferPointer, _ out: UnsafeMutablePointer<UInt8>) -> Void)?
   public init() {}
 }
 
