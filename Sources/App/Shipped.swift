@@ -146,6 +146,8 @@ public enum Shipped {
         dim: 128
       viewer:
         idle: 0
+      dedup:
+        max_bytes: 256MiB
       bandit:
         learn_from: events
       publish:
@@ -537,7 +539,7 @@ public enum Shipped {
         # format: auto
 
       """#
-    ),
+    )
   ]
 
   /// The text of `configs/NAME.yaml`.

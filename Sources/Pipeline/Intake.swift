@@ -21,7 +21,7 @@ final class Intake: RecordSink {
     var isPaused = false
   }
 
-  var inputs: [Input] = []
+  let inputs = InputTable()
   let pool = ChunkPool()
   /// A reference row read and not yet in effect; rows of files stand at no source.
   struct WaitingRow {

@@ -23,7 +23,7 @@ public final class Road {
   let viewerFolds: UnsafeMutablePointer<ViewerFold>
   let titleFolds: UnsafeMutablePointer<TitleFold>
   let metricFold: UnsafeMutablePointer<MetricFold>
-  var dedup: DedupRing
+  let dedup: DedupRing
   var sweep: SweepTimer
   private let exchange: any Exchange
   private var effects: [Effect] = []
@@ -167,7 +167,9 @@ public final class Road {
 
   private func sequence(_ order: [UnsafeMutablePointer<Entry>]) -> Outcome {
     var outcome = Outcome()
-    for entry in order {
+    for i in order.indices {
+      if i + Self.idsAhead < order.count { dedup.prefetch(order[i + Self.idsAhead].event.pointee.idHash) }
+      let entry = order[i]
       switch entry.pointee.role {
       case .nothing: continue
       case .deadLetter: outcome.deadLetters.append(entry)
@@ -222,6 +224,7 @@ public final class Road {
   /// How many events before its own a row, and a title's vector, are asked for.
   private static let rowsAhead = 16
   private static let vectorsAhead = 8
+  private static let idsAhead = 12
 
   @inline(__always)
   private func payload(of entry: UnsafeMutablePointer<Entry>) -> Payload {
