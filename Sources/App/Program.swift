@@ -44,13 +44,14 @@ public let program = Program<Context, Common>(
       .group(
         "features", "Reads live feature state.",
         [.verb("get", FeaturesGet.self), .verb("watch", FeaturesWatch.self), .verb("top", FeaturesTop.self)]),
-      .group("bench", "Measures, always against something else in the same run.", [.verb("w1", BenchW1.self)]),
+      .group(
+        "bench", "Measures, always against something else in the same run.",
+        [.verb("w1", BenchW1.self), .verb("kernels", BenchKernels.self), .verb("learn", BenchLearn.self)]),
       .group(
         "check", "Compares what the pipeline does with what files say must follow.",
         [.verb("bandits", CheckBandits.self), .verb("stories", CheckStories.self), .verb("stream", CheckStream.self)]),
       .verb("top", TopVerb.self),
       .verb("doctor", DoctorVerb.self),
-      .group("bench", "Measures.", [.verb("learn", BenchLearn.self)]),
       .group(
         "alerts", "Drift alerts.",
         [.verb("tail", AlertsTail.self)]),

@@ -286,7 +286,9 @@ public struct ArmTable: ~Copyable {
   /// Puts a saved row back; false when the bytes are not one of this dimension.
   public mutating func decode(_ title: UInt32, _ bytes: UnsafeRawBufferPointer) -> Bool {
     guard bytes.count == rowByteCount else { return false }
-    func word(_ at: Int) -> UInt64 { UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at * 8, as: UInt64.self)) }
+    func word(_ at: Int) -> UInt64 {
+      UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at * 8, as: UInt64.self))
+    }
     let time = Int64(bitPattern: word(1))
     let row = Int(place(title, key: word(2), at: time))
     rows[row].count = word(0)

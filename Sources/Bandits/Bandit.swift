@@ -78,7 +78,8 @@ public struct Bandit<M: BanditModel>: BanditState, Sendable {
   }
 
   /// A decision already learned turned out otherwise: b only. `time` is the decision's own.
-  public mutating func correct(_ arm: String, _ x: [Double], from old: Double, to new: Double, at time: Int64) -> Learned
+  public mutating func correct(_ arm: String, _ x: [Double], from old: Double, to new: Double, at time: Int64)
+    -> Learned
   {
     guard old.isFinite, let outcome = take(x, new) else { return .refused }
     let arm = named(arm)
@@ -136,7 +137,8 @@ public struct Bandit<M: BanditModel>: BanditState, Sendable {
       contexts.allSatisfy({ $0.count == scale.dimension && $0.allSatisfy(\.isFinite) })
     else { return [] }
     let arms = candidates.map { index[$0] ?? .max }
-    let keys = candidates.map { name in name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 } }
+    let keys = candidates.map { name in name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    }
     let estimates = candidates.indices.map { i in
       contexts[contexts.count == 1 ? 0 : i].withUnsafeBufferPointer {
         model.estimate(arms[i], $0.baseAddress ?? Self.nothing)

@@ -50,7 +50,9 @@ public struct BenchData: Sendable {
         peers += results(json[member]).map { (variant, "VW " + $0.0, $0.1, $0.2) }
       }
       for best in json["vw_best_6_runs"]?.object ?? [] {
-        peers += results(best.value).map { (Variant(rawValue: $0.0) ?? .stationary, "VW best: " + best.key, $0.1, $0.2) }
+        peers += results(best.value).map {
+          (Variant(rawValue: $0.0) ?? .stationary, "VW best: " + best.key, $0.1, $0.2)
+        }
       }
       peers += results(json["mabwiser_stationary"]).map { (.stationary, "MABWiser " + $0.0, $0.1, $0.2) }
     }
@@ -140,7 +142,9 @@ public struct BenchData: Sendable {
       throw DataError("\(path)/permutations.csv.gz names events that are not there")
     }
     var peers: [(Variant, String, Double, Double?)] = []
-    peers += results(try json(path + "/results_peers.json")?["replay_chained"]).map { (.chained, "VW " + $0.0, $0.1, $0.2) }
+    peers += results(try json(path + "/results_peers.json")?["replay_chained"]).map {
+      (.chained, "VW " + $0.0, $0.1, $0.2)
+    }
     peers += results(try json(path + "/results_own_chained.json")).map { (.chained, "reference " + $0.0, $0.1, $0.2) }
     return BenchData(
       name: "replay-ml100k", variants: [.chained], dimension: numbers[0].count, armCount: armCount, armsPersist: true,

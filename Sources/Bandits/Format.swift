@@ -62,7 +62,8 @@ public struct ContextScale: Sendable, Equatable {
     var steps: [Double] = []
     for limit in limits {
       precondition(limit > 0 && limit.isFinite, "a slot's range is positive and finite")
-      steps.append(Double(sign: .plus, exponent: limit.exponent + (limit.significand > 1 ? 1 : 0), significand: 1) / 32768)
+      steps.append(
+        Double(sign: .plus, exponent: limit.exponent + (limit.significand > 1 ? 1 : 0), significand: 1) / 32768)
     }
     self.limits = limits
     self.steps = steps

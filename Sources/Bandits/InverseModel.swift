@@ -105,7 +105,8 @@ public struct InverseModel<F: NumberFormat>: BanditModel {
   ) {
     grow(arm)
     let d = dimension
-    let past = halfLife > 0 && arms[arm].clock != .min
+    let past =
+      halfLife > 0 && arms[arm].clock != .min
       ? max(0, arms[arm].clock - Sums<F>.bucket(of: time, halfLife: halfLife)) : 0
     let change = (new - old) * (past >= 400 ? 0 : Sums<F>.weight(age: past))
     for i in 0..<d { padded[i] = Real(x[i]) }

@@ -56,7 +56,7 @@ enum InverseRepair {
     if m.allSatisfy(\.isFinite), (0..<d).allSatisfy({ theta[$0].isFinite }) {
       var jitter = 0.0
       let size = (0..<d).reduce(0.0) { max($0, abs(m[Triangle.row($1) + $1])) }
-      while a == nil, jitter <= 1 {
+      while a == nil, jitter <= 10 {
         a = Triangle.inverse(m, d)?.inverse
         if a == nil {
           let more = jitter == 0 ? 1e-7 : jitter * 9

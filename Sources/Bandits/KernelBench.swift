@@ -10,6 +10,8 @@ public struct KernelBench: Sendable {
     public var us: Double
   }
   public private(set) var rows: [Row] = []
+  /// The same from the hand-tuned C program, by name.
+  public private(set) var yardstick: [(name: String, us: Double)] = []
 
   public static func run() -> KernelBench {
     var bench = KernelBench()
@@ -78,7 +80,9 @@ public struct KernelBench: Sendable {
     var random = SplitMix(seed: 2)
     let stride = BanditKernels.packedCount(100)
     let (x, inverse, theta) = (Self.contexts(&random), Self.block(200 * stride), Self.block(200 * 112))
-    var (inverses, thetas, contexts): ([UnsafePointer<Float>?], [UnsafePointer<Float>?], [UnsafePointer<Float>?]) = ([], [], [])
+    var (inverses, thetas, contexts): ([UnsafePointer<Float>?], [UnsafePointer<Float>?], [UnsafePointer<Float>?]) = (
+      [], [], []
+    )
     for arm in 0..<200 {
       for i in 0..<100 {
         inverse[arm * stride + BanditKernels.row(i) + i] = 1
@@ -103,7 +107,65 @@ public struct KernelBench: Sendable {
     munmap(theta, 200 * 112 * 4)
   }
 
+  /// Builds the C yardstick beside a workspace and runs it; false when it or a compiler is missing.
+  ///
+  /// - Parameter source: Path of `micro.c`; its flags are those of the workspace's `run.sh`.
+  public mutating func compare(source: String) -> Bool {
+    guard DataFile.exists(source), !source.contains("'") else { return false }
+    var folder = Array("/tmp/thalweg-micro-XXXXXX".utf8CString)
+    guard mkdtemp(&folder) != nil else { return false }
+    let program = String(decoding: folder.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) + "/micro"
+    defer {
+      unlink(program)
+      rmdir(folder)
+    }
+    let flags = "-O3 -march=native -ffast-math -std=gnu11 -w"
+    let libraries = "-ljemalloc -lrdkafka -lhiredis -lsqlite3 -lpthread -lm"
+    guard system("gcc \(flags) -o '\(program)' '\(source)' \(libraries) 2>/dev/null") == 0 else { return false }
+    for line in Self.lines("'\(program)' linucb") + Self.lines("'\(program)' score") {
+      let words = line.split(separator: " ")
+      guard let unit = words.lastIndex(of: "us"), unit > 0, let last = Double(words[unit - 1]) else { continue }
+      if line.contains("packed, next arm known"), words.contains("1") {
+        yardstick.append(("update, one arm", last))
+      } else if line.contains("packed, next arm known"), words.contains("50000") {
+        yardstick.append(("update, 50000 arms", last))
+      } else if line.hasPrefix("score 200 of 200 arms"), line.contains("sqrt"), line.contains(", packed"),
+        let at = words.firstIndex(of: "p50"), let median = Double(words[at + 1])
+      {
+        yardstick.append(("score 200 candidates with width", median))
+      }
+    }
+    return !yardstick.isEmpty
+  }
+
+  private static func lines(_ command: String) -> [String] {
+    guard let pipe = popen(command, "r") else { return [] }
+    defer { pclose(pipe) }
+    var all: [String] = []
+    var line = [CChar](repeating: 0, count: 512)
+    while fgets(&line, 512, pipe) != nil {
+      all.append(String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+    }
+    return all
+  }
+
+  /// Rows with the ratio to the yardstick's speed (above 1 = faster).
   public var text: String {
-    rows.map { "\($0.kernel)  \($0.name): \(OutFile.decimal($0.us, 3)) us" }.joined(separator: "\n") + "\n"
+    rows.map { row in
+      let theirs = yardstick.first { $0.name == row.name }.map {
+        "  C \(OutFile.decimal($0.us, 3)) us, ratio \(OutFile.decimal($0.us / row.us, 2))"
+      }
+      return "\(row.kernel)  \(row.name): \(OutFile.decimal(row.us, 3)) us\(theirs ?? "")"
+    }.joined(separator: "\n") + "\n"
+  }
+
+  /// The same on one line.
+  public var json: String {
+    let all = rows.map { row in
+      let theirs = yardstick.first { $0.name == row.name }?.us
+      return "{\"kernel\":\"\(row.kernel)\",\"name\":\"\(row.name)\",\"us\":\(row.us)"
+        + (theirs.map { ",\"c_us\":\($0),\"ratio\":\($0 / row.us)" } ?? "") + "}"
+    }
+    return "{\"kernels\":[\(all.joined(separator: ","))]}"
   }
 }

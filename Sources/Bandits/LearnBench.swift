@@ -41,7 +41,9 @@ public struct LearnBench: Sendable {
     peers += data.peers.map { (data.name, $0.variant.rawValue, $0.name, $0.mean, $0.error) }
     let persist = data.armsPersist
     let layout = data.scale
-    func disjoint(_ halfLife: Int64 = 0) -> DisjointModel<Production> { DisjointModel(scale: layout, halfLife: halfLife) }
+    func disjoint(_ halfLife: Int64 = 0) -> DisjointModel<Production> {
+      DisjointModel(scale: layout, halfLife: halfLife)
+    }
     func shared() -> SharedModel<Production> { SharedModel(scale: layout) }
     for variant in data.variants {
       try all(data, variant, "default", Self.hybrid(data, Production.self), DefaultLearner.exploration, each)
@@ -63,7 +65,9 @@ public struct LearnBench: Sendable {
         try all(data, variant, "squarecb", Self.hybrid(data, Production.self), .squareCB(gamma: 400), each)
         try all(data, variant, "epsilon-greedy", disjoint(), .epsilon(0.05, .evenly, .greedy(floor: 0)), each)
         try all(data, variant, "beta", BetaModel<Production>(), .thompson(v: 1), each)
-        try all(data, variant, "online-linear", OnlineModel<Production>(scale: layout), .epsilon(0.05, .evenly, .greedy(floor: 0)), each)
+        try all(
+          data, variant, "online-linear", OnlineModel<Production>(scale: layout),
+          .epsilon(0.05, .evenly, .greedy(floor: 0)), each)
         try all(
           data, variant, "online-logistic", OnlineModel<Production>(scale: layout, eta: 0.05, loss: .logistic),
           .epsilon(0.05, .evenly, .greedy(floor: 0)), each)
@@ -81,7 +85,8 @@ public struct LearnBench: Sendable {
   static func hybrid<F: NumberFormat>(_ data: BenchData, _: F.Type, forgetting: Bool = true) -> HybridModel<F> {
     HybridModel(
       scale: data.scale, lambda: DefaultLearner.lambda, rho: DefaultLearner.rho,
-      halfLife: forgetting ? DefaultLearner.halfLife : 0, sharedHalfLife: forgetting ? DefaultLearner.sharedHalfLife : 0,
+      halfLife: forgetting ? DefaultLearner.halfLife : 0,
+      sharedHalfLife: forgetting ? DefaultLearner.sharedHalfLife : 0,
       residuals: data.armsPersist)
   }
 
@@ -186,7 +191,8 @@ public struct LearnBench: Sendable {
       }
       for (name, mean, error) in rows.sorted(by: { $0.1 > $1.1 }) {
         let spread = error.map { " +- " + OutFile.decimal($0, 5) } ?? ""
-        lines.append("  \(OutFile.decimal(mean, 5))\(spread)\(String(repeating: " ", count: 12 - spread.count)) \(name)")
+        lines.append(
+          "  \(OutFile.decimal(mean, 5))\(spread)\(String(repeating: " ", count: 12 - spread.count)) \(name)")
       }
     }
     return lines.joined(separator: "\n") + "\n"
@@ -197,7 +203,9 @@ extension BenchData {
   /// Ranges of the slots: what the data reach.
   public var scale: ContextScale {
     var limits = [Double](repeating: 0x1p-10, count: dimension)
-    for decision in decisions { for x in decision.contexts { for i in x.indices { limits[i] = max(limits[i], abs(x[i])) } } }
+    for decision in decisions {
+      for x in decision.contexts { for i in x.indices { limits[i] = max(limits[i], abs(x[i])) } }
+    }
     return ContextScale(limits: limits)
   }
 

@@ -61,7 +61,8 @@ public struct ReferenceCheck {
     var done = 0
     for checkpoint in folder.checkpoints {
       while done < min(checkpoint.n, folder.logged.count) {
-        model.learn(folder.logged[done], folder.contexts[done], reward: folder.rewards[done][folder.logged[done]], at: 0)
+        model.learn(
+          folder.logged[done], folder.contexts[done], reward: folder.rewards[done][folder.logged[done]], at: 0)
         done += 1
       }
       model.publish(at: 0)
@@ -81,7 +82,8 @@ public struct ReferenceCheck {
         }
         guard let answer else { continue }
         if let disjoint = model as? any SolvedArms {
-          note(disjoint.posterior(arm) ?? Posterior(dimension: folder.dimension, lambda: folder.lambda), answer, &report)
+          note(
+            disjoint.posterior(arm) ?? Posterior(dimension: folder.dimension, lambda: folder.lambda), answer, &report)
         }
       }
     }
@@ -102,7 +104,8 @@ public struct ReferenceCheck {
     var shares: Double?
     if !folder.winShares.isEmpty, form == "double" {
       while done < folder.logged.count {
-        model.learn(folder.logged[done], folder.contexts[done], reward: folder.rewards[done][folder.logged[done]], at: 0)
+        model.learn(
+          folder.logged[done], folder.contexts[done], reward: folder.rewards[done][folder.logged[done]], at: 0)
         done += 1
       }
       var most = 0.0
