@@ -539,7 +539,7 @@ public enum Shipped {
         # format: auto
 
       """#
-    )
+    ),
   ]
 
   /// The text of `configs/NAME.yaml`.

@@ -90,7 +90,8 @@ public struct Manifest: Sendable, Equatable {
       let maths = reader.take(UInt32.self)
       guard format == Self.format, maths == Self.maths else {
         fault = .format(
-          "the state is of format \(format), maths \(maths); this program writes format \(Self.format), maths \(Self.maths). Rebuild it from the log: thalweg state rebuild")
+          "the state is of format \(format), maths \(maths); this program writes format \(Self.format), maths \(Self.maths). Rebuild it from the log: thalweg state rebuild"
+        )
         return
       }
       group = reader.takeText()
@@ -105,7 +106,8 @@ public struct Manifest: Sendable, Equatable {
         let partition = reader.take(Int32.self)
         sources.append(
           SourceState(
-            partition: TopicPartition(topic, partition), next: reader.take(Int64.self), maximum: reader.take(Int64.self)))
+            partition: TopicPartition(topic, partition), next: reader.take(Int64.self), maximum: reader.take(Int64.self)
+          ))
       }
       nextSweep = reader.take(Int64.self)
       lastMergeTime = reader.take(Int64.self)

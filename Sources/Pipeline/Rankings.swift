@@ -53,7 +53,8 @@ struct Rankings {
       }.prefix(count))
   }
 
-  private static func append(_ key: String, _ rows: [(UInt32, Double)], _ ids: Identities, _ batch: inout FeatureBatch) {
+  private static func append(_ key: String, _ rows: [(UInt32, Double)], _ ids: Identities, _ batch: inout FeatureBatch)
+  {
     batch.begin(.sortedSet, key: key.utf8)
     for (slot, score) in best(rows, ids) {
       var text = score.description

@@ -259,7 +259,9 @@ public final class Road {
     while let due = timer.due(before: idleFrontier == .min ? .min : idleFrontier + 1) { run(sweepAt: due, fold, shard) }
   }
 
-  private func foldItems(_ entry: UnsafeMutablePointer<Entry>, _ effect: Effect, _ fold: UnsafeMutablePointer<TitleFold>) {
+  private func foldItems(
+    _ entry: UnsafeMutablePointer<Entry>, _ effect: Effect, _ fold: UnsafeMutablePointer<TitleFold>
+  ) {
     guard effect.flags.contains(.folded), let bytes = payload(of: entry).field(.items) else { return }
     var at = 0
     while at + ShownItem.byteCount <= bytes.count {
@@ -290,7 +292,7 @@ public final class Road {
       guard effects[i].flags.contains(.folded) else { continue }
       metricFold.pointee.fold(event, payload(of: entry), effects[i], tally: &tally)
     }
-    if let due = metricFold.pointee.nextBoundary, due <= idleFrontier { 
+    if let due = metricFold.pointee.nextBoundary, due <= idleFrontier {
       alerts += metricFold.pointee.advance(to: idleFrontier + 1, tally: &tally)
     }
     return alerts

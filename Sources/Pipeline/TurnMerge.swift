@@ -68,6 +68,12 @@ struct TurnMerge {
         }
       }
     }
-    if spare.count > n { spare.withUnsafeBufferPointer { s in items.withUnsafeMutableBufferPointer { t in _ = t.update(fromContentsOf: s[0..<n]) } } } else { swap(&items, &spare) }
+    if spare.count > n {
+      spare.withUnsafeBufferPointer { s in
+        items.withUnsafeMutableBufferPointer { t in _ = t.update(fromContentsOf: s[0..<n]) }
+      }
+    } else {
+      swap(&items, &spare)
+    }
   }
 }

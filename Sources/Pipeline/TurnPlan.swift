@@ -121,7 +121,8 @@ enum ReferenceRows {
           let uptime = Double(bitPattern: reader.take(UInt64.self))
           let official = reader.take(UInt8.self)
           let time = reader.take(Int64.self)
-          rows.append(.source(id: id, SourceRow(uptime: uptime, official: official == 2 ? nil : official == 1, timestamp: time)))
+          rows.append(
+            .source(id: id, SourceRow(uptime: uptime, official: official == 2 ? nil : official == 1, timestamp: time)))
         default: rows.append(.source(id: id, nil))
         }
       }

@@ -85,10 +85,12 @@ extension Worker {
     }
     if let first = pending.first, first.fingerprint != options.fingerprint {
       throw WorkerFault.refused(
-        "settings of the folds changed while \(pending.count) planned turns are not in the state; start once with the former settings, or rebuild: thalweg state rebuild")
+        "settings of the folds changed while \(pending.count) planned turns are not in the state; start once with the former settings, or rebuild: thalweg state rebuild"
+      )
     }
     let last = Version(
-      lineage: manifest.lineage, epoch: pending.last?.epoch ?? manifest.epoch, turn: pending.last?.turn ?? manifest.turn)
+      lineage: manifest.lineage, epoch: pending.last?.epoch ?? manifest.epoch, turn: pending.last?.turn ?? manifest.turn
+    )
     if let mark = storeMark, mark > last {
       Log.shared.warning(
         "the feature store is ahead of this state: an older one was put back; a new lineage begins",
@@ -129,7 +131,8 @@ extension Worker {
           let marks = try source.watermarks(known.partition, timeoutMs: 10_000)
           if known.next > marks.high {
             throw WorkerFault.refused(
-              "\(known.partition.topic)[\(known.partition.partition)] ends at \(marks.high) but the state has read up to \(known.next): the topic was made again or lost its tail; rebuild the state (thalweg state rebuild) or take another group")
+              "\(known.partition.topic)[\(known.partition.partition)] ends at \(marks.high) but the state has read up to \(known.next): the topic was made again or lost its tail; rebuild the state (thalweg state rebuild) or take another group"
+            )
           }
           if known.next < marks.low, !(topic?.isReference ?? false) {
             guard options.acceptGap else {
@@ -138,8 +141,10 @@ extension Worker {
             }
             Log.shared.warning(
               "records are lost to retention and skipped, as --accept-gap says", mend: "lengthen the topic's retention",
-              ["topic": .text(known.partition.topic), "partition": .integer(Int(known.partition.partition)),
-                "from": .integer(Int(known.next)), "to": .integer(Int(marks.low))])
+              [
+                "topic": .text(known.partition.topic), "partition": .integer(Int(known.partition.partition)),
+                "from": .integer(Int(known.next)), "to": .integer(Int(marks.low)),
+              ])
             manifest.sources[i].next = marks.low
             pending.removeAll()
           }

@@ -117,7 +117,8 @@ extension Worker {
     func counts(_ time: Int64) -> [Int] {
       rank.enumerated().map { place, i in
         takes[place] == 0
-          ? 0 : min(takes[place], whole(intake.inputs[i].queue, intake.inputs[i].queue.count(upTo: time, orEqual: true)))
+          ? 0
+          : min(takes[place], whole(intake.inputs[i].queue, intake.inputs[i].queue.count(upTo: time, orEqual: true)))
       }
     }
     // The latest moment up to which at most turnLimit lie, at least the first one.
@@ -198,7 +199,9 @@ extension Worker {
     status.alerts.append(alert)
     if status.alerts.count > 200 { status.alerts.removeFirst(100) }
     let event = AlertEvent(alert, group: options.group)
-    try send(OutRecord(topic: options.alertsTopic, key: Array(alert.alertID.utf8), value: event.json, headers: AlertEvent.headers))
+    try send(
+      OutRecord(
+        topic: options.alertsTopic, key: Array(alert.alertID.utf8), value: event.json, headers: AlertEvent.headers))
     publisher.note(alert: event.json)
   }
 

@@ -13,7 +13,9 @@ public struct OutRecord: Sendable, Equatable {
   public var headers: [(name: String, value: [UInt8])]
   /// Unix ms, 0 = now.
   public var timestamp: Int64
-  public init(topic: String, key: [UInt8], value: [UInt8]?, headers: [(name: String, value: [UInt8])] = [], timestamp: Int64 = 0) {
+  public init(
+    topic: String, key: [UInt8], value: [UInt8]?, headers: [(name: String, value: [UInt8])] = [], timestamp: Int64 = 0
+  ) {
     self.topic = topic
     self.key = key
     self.value = value

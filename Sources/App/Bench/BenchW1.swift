@@ -30,7 +30,9 @@ struct BenchW1: Verb {
       [
         ("kafka.brokers", brokers), ("redis.url", "redis://" + redis), ("catalog.files", catalog),
         ("state_dir", folder), ("log.level", "warning"),
-      ] + (bandit == .on ? [("bandit.learn_from", "events")] : [("folds", "vector,trust"), ("bandit.learn_from", "decisions")]))
+      ]
+        + (bandit == .on
+          ? [("bandit.learn_from", "events")] : [("folds", "vector,trust"), ("bandit.learn_from", "decisions")]))
     try run.measure(loaded, context.output)
   }
 }

@@ -5,7 +5,8 @@ import Ports
 /// Features as the store holds them, read back into values, with what decays brought to a moment.
 enum StoredFeatures {
   /// Everything known under `user:U`, `content:C` or `decision:D`; nil = no such key.
-  static func read(_ key: String, reader: any FeatureReader, at time: Int64, options: LearnOptions) throws -> JSONValue? {
+  static func read(_ key: String, reader: any FeatureReader, at time: Int64, options: LearnOptions) throws -> JSONValue?
+  {
     guard let fields = try reader.hash(key) else { return nil }
     var members = fields.map { JSONValue.Member($0.name, value($0.name, $0.value)) }
     if key.hasPrefix("user:") {

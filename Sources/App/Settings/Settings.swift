@@ -25,7 +25,9 @@ public struct Settings: Sendable {
     "accept_gap",
     "Goes on in a new epoch where the log no longer holds what a plan names. Without it the worker stops and names the range."
   ) public var acceptGap = false
-  @Option("durability", "What written plans and checkpoints survive: kill = the end of this process, power = the machine's (slower).")
+  @Option(
+    "durability",
+    "What written plans and checkpoints survive: kill = the end of this process, power = the machine's (slower).")
   public var durability = Durability.kill
   @Option("exchange", "How events pass between stages: local = inside this process.")
   public var exchange = ExchangeKind.local

@@ -38,7 +38,9 @@ struct CheckStories: Verb {
         json.object.map { members in
           .object(members.map { $0.key == "stories" ? .init("stories", .array(written)) : $0 })
         } ?? .array(written)
-      guard FileSystem.write(write, whole.serialized()) else { throw Failure(ExitCode.unavailable, "\(write) cannot be written") }
+      guard FileSystem.write(write, whole.serialized()) else {
+        throw Failure(ExitCode.unavailable, "\(write) cannot be written")
+      }
     }
     context.output.line("\(count) stories, \(runner.compared) values compared, \(runner.differences.count) differences")
     if !runner.differences.isEmpty { throw Failure(ExitCode.failed, "") }
@@ -56,8 +58,12 @@ struct CheckStream: Verb {
 
   func run(_ context: Context) throws {
     context.configureLog(atLeast: .warning)
-    guard FileSystem.exists(data + "/params.json") else { throw Failure(ExitCode.misuse, "--data needs a folder with a params.json") }
-    let report = try Worded.errors { try StreamCheck(folder: StreamFolder(path: data), output: context.output).run(writeTo: write) }
+    guard FileSystem.exists(data + "/params.json") else {
+      throw Failure(ExitCode.misuse, "--data needs a folder with a params.json")
+    }
+    let report = try Worded.errors {
+      try StreamCheck(folder: StreamFolder(path: data), output: context.output).run(writeTo: write)
+    }
     for line in report.lines { context.output.line(line) }
     if !report.isGood { throw Failure(ExitCode.failed, "") }
   }

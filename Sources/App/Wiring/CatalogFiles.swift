@@ -26,12 +26,16 @@ enum CatalogFiles {
     return rows
   }
 
-  private static func row(_ json: JSONValue, _ number: Int, _ vectors: [UInt8]?, _ dimension: Int) throws -> ReferenceRow {
+  private static func row(_ json: JSONValue, _ number: Int, _ vectors: [UInt8]?, _ dimension: Int) throws
+    -> ReferenceRow
+  {
     if let source = json["source_id"]?.string {
       guard let uptime = json["uptime"]?.double, uptime >= 0, uptime <= 1 else {
         throw Failure(ExitCode.data, "uptime must be a number from 0 to 1")
       }
-      return .source(id: source, SourceRow(uptime: uptime, official: json["official"]?.bool, timestamp: json["timestamp"]?.int64 ?? 0))
+      return .source(
+        id: source,
+        SourceRow(uptime: uptime, official: json["official"]?.bool, timestamp: json["timestamp"]?.int64 ?? 0))
     }
     guard let id = json["content_id"]?.string ?? json["content_id"]?.int64.map(String.init), !id.isEmpty else {
       throw Failure(ExitCode.data, "content_id is missing")

@@ -22,7 +22,8 @@ struct MetricsReporter {
 
   mutating func report(_ worker: Worker, _ status: WorkerStatus) {
     for topic in status.topics {
-      metrics.eventsConsumed.with(topic.topic, "all").add(growth("consumed " + topic.topic, UInt64(max(0, topic.events))))
+      metrics.eventsConsumed.with(topic.topic, "all").add(
+        growth("consumed " + topic.topic, UInt64(max(0, topic.events))))
     }
     for entry in worker.lag() {
       let partition = String(entry.partition.partition)

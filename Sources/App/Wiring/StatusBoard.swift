@@ -105,7 +105,9 @@ final class StatusBoard: StatusProvider {
       topic.topic = entry.partition.topic
       topic.events += Int(entry.folded)
       topic.lag += Int(entry.records)
-      if entry.records > 0, entry.lastTime > 0 { topic.lagS = max(topic.lagS, Double(max(0, wall - entry.lastTime)) / 1000) }
+      if entry.records > 0, entry.lastTime > 0 {
+        topic.lagS = max(topic.lagS, Double(max(0, wall - entry.lastTime)) / 1000)
+      }
       topics[entry.partition.topic] = topic
     }
     let now = SystemClock().monotonicNs
@@ -116,7 +118,8 @@ final class StatusBoard: StatusProvider {
       if seconds >= 0.9 {
         memory.rate = memory.atNs == 0 ? 0 : Double(events &- memory.events) / seconds
         for (name, topic) in topics {
-          memory.topicRates[name] = memory.atNs == 0 ? 0 : Double(Int64(topic.events) - (memory.topics[name] ?? 0)) / seconds
+          memory.topicRates[name] =
+            memory.atNs == 0 ? 0 : Double(Int64(topic.events) - (memory.topics[name] ?? 0)) / seconds
           memory.topics[name] = Int64(topic.events)
         }
         memory.atNs = now
@@ -173,7 +176,9 @@ final class StatusBoard: StatusProvider {
 
 /// The first titles of a worker by trust and by trend.
 enum TopTitles {
-  static func of(_ worker: Worker, at time: Int64, count: Int) -> (trust: [WorkerStatus.Title], trend: [WorkerStatus.Title]) {
+  static func of(_ worker: Worker, at time: Int64, count: Int) -> (
+    trust: [WorkerStatus.Title], trend: [WorkerStatus.Title]
+  ) {
     let road = worker.road
     let top = road.topTitles(at: time, count: count)
     return (top.trust.map { title($0, road, time) }, top.trend.map { title($0, road, time) })
