@@ -52,6 +52,8 @@ public let program = Program<Context, Common>(
         [.verb("bandits", CheckBandits.self), .verb("stories", CheckStories.self), .verb("stream", CheckStream.self)]),
       .verb("top", TopVerb.self),
       .verb("doctor", DoctorVerb.self),
+      .verb("lint", LintVerb.self),
+      .verb("try", TryVerb.self),
       .group(
         "alerts", "Drift alerts.",
         [.verb("tail", AlertsTail.self)]),
@@ -63,7 +65,7 @@ public let program = Program<Context, Common>(
         ]),
       .group(
         "dead-letters", "Records that could not become events.",
-        [.verb("tail", DeadLettersTail.self)]),
+        [.verb("tail", DeadLettersTail.self), .verb("replay", DeadLettersReplay.self)]),
       .verb("version", VersionVerb.self),
       .verb("completion", CompletionVerb.self),
       .verb("man", ManualVerb.self),

@@ -45,19 +45,26 @@ final class DedupRing {
   /// True when the id was folded within the window; else remembers it.
   func isRepeated(_ hash: UInt64, at time: Int64) -> Bool {
     let hash = hash == 0 ? 1 : hash
-    while tail < head, count == capacity || ring[Int(tail) & (capacity - 1)].time < time &- windowMs {
-      remove(ring[Int(tail) & (capacity - 1)].hash)
-      tail += 1
-    }
+    while tail < head, ring[Int(tail) & (capacity - 1)].time < time &- windowMs { forgetOldest() }
     var at = Int(truncatingIfNeeded: hash) & mask
     while cells[at] != 0 {
       if cells[at] == hash { return true }
       at = (at + 1) & mask
     }
+    if count == capacity {
+      forgetOldest()
+      at = Int(truncatingIfNeeded: hash) & mask
+      while cells[at] != 0 { at = (at + 1) & mask }
+    }
     cells[at] = hash
     ring[Int(head) & (capacity - 1)] = (hash, time)
     head += 1
     return false
+  }
+
+  private func forgetOldest() {
+    remove(ring[Int(tail) & (capacity - 1)].hash)
+    tail += 1
   }
 
   private func remove(_ hash: UInt64) {

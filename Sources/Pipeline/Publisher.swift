@@ -61,6 +61,7 @@ public final class Publisher {
     lastConfirmedRecordTime = max(lastConfirmedRecordTime, batchRecordTime)
     guard batchRecordTime > 0 else { return }
     let latency = Double(max(0, clock.wallMs - batchRecordTime)) / 1000
+    guard latency < 60 else { return }  // a backlog's age is not the road's
     latencies.append(latency)
     untaken.append(latency)
     if latencies.count > 1000 { latencies.removeFirst(500) }
