@@ -76,7 +76,7 @@ let package = Package(
     tests("EventsTests", ["Events", "JSON", "Options"]),
     tests("LearnersTests", ["Learners", "Events", "Kernels", "JSON"], resources: [.copy("Golden")]),
     tests("BanditsTests", ["Bandits", "JSON"]),
-    tests("PipelineTests", ["Pipeline", "MemoryPort", "Ports", "Events", "Learners"]),
+    tests("PipelineTests", ["Pipeline", "MemoryPort", "SQLitePort", "Ports", "Events", "Learners", "Kernels"]),
     tests("AdapterTests", ["KafkaPort", "RedisPort", "SQLitePort", "MemoryPort", "Ports", "Events", "JSON"]),
     tests("TelemetryTests", ["Telemetry"]),
     tests("NetTests", ["Net", "CSys"]),

@@ -29,6 +29,19 @@ public final class Faults: @unchecked Sendable {
     return faults
   }
 
+  /// The process dies at this step: it is done or not, and none after it is.
+  public static func dying(at number: Int, after: Bool) -> Faults {
+    let faults = Faults()
+    faults.decide = { step, _ in step < number ? .proceed : step == number && after ? .failAfter : .fail }
+    faults.death = number
+    return faults
+  }
+  private var death = Int.max
+  /// The step at which the process dies has been reached.
+  public var isDead: Bool { steps >= death }
+  /// The next process lives.
+  public func revive() { death = .max }
+
   public func strike(_ name: String) -> Outcome {
     steps += 1
     if keepsTrace { trace.append(name) }

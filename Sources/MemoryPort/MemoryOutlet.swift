@@ -12,11 +12,12 @@ public final class MemoryOutlet: RecordOutlet {
   public var unacknowledged: Int { waiting.count }
 
   public func send(_ record: OutRecord) throws(PortError) {
-    guard faults.strike("outlet.send") == .proceed else {
+    let outcome = faults.strike("outlet.send")
+    if outcome != .fail { waiting.append(record) }
+    guard outcome == .proceed else {
       throw PortError(
         code: "outlet-full", isRetriable: true, message: "topic \(record.topic) takes no records now")
     }
-    waiting.append(record)
   }
 
   public func flush(timeoutMs: Int) -> Bool {
@@ -29,6 +30,12 @@ public final class MemoryOutlet: RecordOutlet {
 
   /// A crash: what was not acknowledged is gone.
   public func loseWaiting() { waiting.removeAll() }
+
+  /// A crash: what was not acknowledged had arrived all the same.
+  public func deliverWaiting() {
+    delivered += waiting
+    waiting.removeAll()
+  }
 
   public func close() {}
 }

@@ -9,6 +9,8 @@ public final class MemoryStore: FeatureStore, FeatureReader {
   /// Where the features lie; outlives the stores that write to it.
   public final class Shelf {
     public var contents = Contents()
+    /// Told of every key as it is written, with the version written: what somebody who reads all the time sees.
+    public var observer: (_ key: [UInt8], _ version: Version) -> Void = { _, _ in }
     public init() {}
   }
 
@@ -33,6 +35,8 @@ public final class MemoryStore: FeatureStore, FeatureReader {
   private var group: String?
   private var pending: FeatureBatch?
   private var isConnected = false
+  /// A mark was read once; before that nobody else's can be told from our own.
+  private var hasOpened = false
   private var newest = Version.zero
 
   public init(shelf: Shelf = Shelf(), faults: Faults = Faults()) {
@@ -49,6 +53,7 @@ public final class MemoryStore: FeatureStore, FeatureReader {
     }
     if let mark = shelf.contents.mark { try Self.check(mark, group: group) }
     isConnected = true
+    hasOpened = true
     newest = shelf.contents.mark?.version ?? .zero
     return shelf.contents.mark
   }
@@ -70,11 +75,12 @@ public final class MemoryStore: FeatureStore, FeatureReader {
     }
     if !isConnected {
       let mark = shelf.contents.mark ?? StoreMark(group: group, version: .zero)
-      progress.error = Self.refusal(mark, group: group, newest: newest)
+      progress.error = Self.refusal(mark, group: group, newest: hasOpened ? newest : mark.version)
       if progress.error == nil {
         progress.mark = mark
         newest = mark.version
         isConnected = true
+        hasOpened = true
       }
       return progress
     }
@@ -139,6 +145,7 @@ public final class MemoryStore: FeatureStore, FeatureReader {
       var cursor = FeatureCursor(bytes)
       while cursor.next() {
         let key = Array(cursor.key)
+        shelf.observer(key, batch.version)
         switch cursor.operation {
         case .put, .putRaw:
           var row = shelf.contents.hashes[key] ?? []

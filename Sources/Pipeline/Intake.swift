@@ -91,6 +91,13 @@ final class Intake: RecordSink {
     }
   }
 
+  /// Dead letters that stand before this offset of a reference topic, taken out.
+  func takeReferenceLetters(source: UInt16, upTo next: Int64) -> [(source: UInt16, offset: Int64, letter: DeadLetter)] {
+    let taken = referenceDeadLetters.filter { $0.source == source && $0.offset < next }
+    referenceDeadLetters.removeAll { $0.source == source && $0.offset < next }
+    return taken
+  }
+
   /// A plan carried the rows up to here: what the topic brings of them is not news.
   func supersedeReference(source: UInt16, upTo next: Int64) {
     reference.removeAll { $0.source == source && $0.offset < next }

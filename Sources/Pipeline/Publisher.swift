@@ -19,6 +19,8 @@ public final class Publisher {
   private var isFlushing = false
   private var completeTurn: UInt64 = 0
   private var pendingAlerts: [[UInt8]] = []
+  /// In the batch under way.
+  private var batchAlerts: [[UInt8]] = []
   private var lastConfirmed: Version?
   public private(set) var keysWritten: UInt64 = 0
   public private(set) var batchesConfirmed: UInt64 = 0
@@ -70,9 +72,16 @@ public final class Publisher {
 
   var isIdle: Bool { !hasBatch && store.inFlight == 0 && pendingAlerts.isEmpty }
 
-  func noteUnreachable() { isBroken = true }
+  /// - Parameter expecting: What the store had when it was last heard of.
+  func noteUnreachable(expecting version: Version) {
+    isBroken = true
+    lastConfirmed = version
+  }
 
-  func opened(mark: StoreMark?, knownTurn: UInt64, lineage: UInt32) { completeTurn = knownTurn }
+  func opened(mark: StoreMark?, knownTurn: UInt64) {
+    completeTurn = knownTurn
+    lastConfirmed = mark?.version
+  }
 
   /// Turn up to which every change is confirmed.
   func publishedTurn(now: UInt64, hasUnpublished: Bool) -> UInt64 {
@@ -83,8 +92,10 @@ public final class Publisher {
   /// An alert for the store's stream.
   func note(alert: [UInt8]) { pendingAlerts.append(alert) }
 
-  /// Sends, receives, and encodes the next batch where one is due. Never waits.
-  func pump(road: Road, version: Version, force: Bool) throws(WorkerFault) {
+  /// Sends, receives, and encodes the next batch where one is due and `mayWrite`. Never waits.
+  ///
+  /// - Returns: The version that a store reached again says it has.
+  func pump(road: Road, version: Version, force: Bool, mayWrite: Bool) throws(WorkerFault) -> Version? {
     let progress = store.pump()
     if let error = progress.error {
       errors += 1
@@ -97,12 +108,14 @@ public final class Publisher {
       if !error.isRetriable { throw WorkerFault.port(error) }
     }
     if progress.lost {
-      hasBatch = false
-      road.republishInFlight()
+      takeBack(road)
     }
     if let mark = progress.mark {
       isBroken = false
-      if let confirmed = lastConfirmed, mark.version < confirmed {
+      if hasBatch { takeBack(road) }
+      if let confirmed = lastConfirmed,
+        mark.version < confirmed || mark.version.lineage == confirmed.lineage && mark.version.turn < confirmed.turn
+      {
         Log.shared.warning(
           "the feature store lost what it had; every key is published again", mend: "nothing",
           ["store": .text(mark.version.text), "known": .text(confirmed.text)])
@@ -114,10 +127,21 @@ public final class Publisher {
       batchesConfirmed += UInt64(progress.confirmed)
       lastConfirmed = sink.batch.version
       lastConfirmedNs = clock.monotonicNs
+      batchAlerts.removeAll()
       road.confirmInFlight()
       confirmed()
     }
-    try flush(road: road, version: version, force: force)
+    // A mark heard for the first time may lie above `version`: the caller looks at it before anything is written.
+    if mayWrite, progress.mark == nil { try flush(road: road, version: version, force: force) }
+    return progress.mark?.version
+  }
+
+  /// The batch under way did not arrive, or may not have: what it held is due again.
+  private func takeBack(_ road: Road) {
+    hasBatch = false
+    pendingAlerts = batchAlerts + pendingAlerts
+    batchAlerts.removeAll()
+    road.republishInFlight()
   }
 
   private func flush(road: Road, version: Version, force: Bool) throws(WorkerFault) {
@@ -137,6 +161,7 @@ public final class Publisher {
       sink.batch.begin(.append, key: "alerts".utf8)
       alert.withUnsafeBytes { sink.batch.field("event".utf8, $0) }
     }
+    batchAlerts = pendingAlerts
     pendingAlerts.removeAll()
     keysWritten += UInt64(sink.batch.count)
     hasBatch = sink.batch.count > 0

@@ -28,6 +28,7 @@ extension Road {
           views.put(viewer: slot, of: self, into: &sink)
         } else {
           views.delete(viewer: ids.viewers.bytes(slot), from: &sink)
+          unconfirmedDeletes.insert(slot)
         }
         inFlightViewers.append(slot)
       }
@@ -53,6 +54,9 @@ extension Road {
   func confirmInFlight() {
     inFlightViewers.removeAll(keepingCapacity: true)
     inFlightTitles.removeAll(keepingCapacity: true)
+    // What stood in the state for them goes with the next checkpoint.
+    for slot in unconfirmedDeletes { viewerFolds[shard(ofViewer: slot)].saving.mark(slot) }
+    unconfirmedDeletes.removeAll()
   }
 
   /// The batch under way may not have arrived: its keys are due again.
@@ -64,7 +68,7 @@ extension Road {
 
   /// Every row is due again: the store lost what it had, or what it has is unknown.
   func markAllUnpublished() {
-    confirmInFlight()
+    republishInFlight()
     for slot in 0..<UInt32(ids.viewers.count) where viewers.row(slot).pointee.isAlive {
       viewerFolds[shard(ofViewer: slot)].publishing.mark(slot)
     }

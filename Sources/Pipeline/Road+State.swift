@@ -40,7 +40,13 @@ extension Road {
   }
 
   private func save(viewer slot: UInt32, into snapshot: inout Snapshot) {
-    guard viewers.row(slot).pointee.isAlive else { return snapshot.delete(.viewer, slot) }
+    guard viewers.row(slot).pointee.isAlive else {
+      guard viewerFolds[shard(ofViewer: slot)].publishing.contains(slot) || unconfirmedDeletes.contains(slot) else {
+        return snapshot.delete(.viewer, slot)
+      }
+      // The store still shows the viewer: a row of the id alone reminds the next start.
+      return snapshot.append(.viewer, slot) { $0.putRun(ids.viewers.bytes(slot)) }
+    }
     snapshot.append(.viewer, slot) { bytes in
       bytes.putRun(ids.viewers.bytes(slot))
       viewers.encode(slot, into: &bytes)
@@ -105,7 +111,7 @@ extension Road {
       case .viewer:
         ids.viewers.restore(id(), at: slot)
         viewers.reserve(Int(slot) + 1)
-        try viewers.decode(slot, rest())
+        if rest().isEmpty { viewerFolds[shard(ofViewer: slot)].publishing.mark(slot) } else { try viewers.decode(slot, rest()) }
       case .title:
         ids.titles.restore(id(), at: slot)
         titles.reserve(Int(slot) + 1)

@@ -39,6 +39,8 @@ public final class Road {
   /// Keys under way to the store: published again if the connection is lost.
   var inFlightViewers: [UInt32] = []
   var inFlightTitles: [UInt32] = []
+  /// Viewers that ended and whose keys the store has not confirmed to be gone.
+  var unconfirmedDeletes: Set<UInt32> = []
   /// What the latest sweep found to have moved.
   public internal(set) var latestSweep: [UInt32] = []
   let views: FeatureViews

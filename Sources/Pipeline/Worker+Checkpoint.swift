@@ -7,9 +7,9 @@ extension Worker {
   /// Starts a save when one is due; every second, or less often where a save takes more than a fifth of that.
   func checkpointIfDue() throws(WorkerFault) -> Bool {
     let interval = max(Int64(options.checkpointIntervalMs) * 1_000_000, checkpointCostNs * 5)
-    guard changedSinceCheckpoint, !saver.isBusy, clock.monotonicNs - lastCheckpointNs >= interval || mustCheckpointFirst
+    let isUrgent = mustCheckpointFirst && checkpointFault == nil
+    guard changedSinceCheckpoint, !saver.isBusy, clock.monotonicNs - lastCheckpointNs >= interval || isUrgent
     else { return false }
-    mustCheckpointFirst = false
     return try checkpoint(isClean: false)
   }
 
@@ -24,6 +24,7 @@ extension Worker {
     road.save(into: &snapshot, manifest: &manifest)
     snapshot.manifest = manifest.encoded
     lastCheckpointNs = clock.monotonicNs
+    savesFirst = mustCheckpointFirst
     savingOffsets = manifest.sources.enumerated().map { (UInt16($0), $1.next) }
     saver.start(turn: manifest.turn, snapshot)
     return true
@@ -45,6 +46,7 @@ extension Worker {
       return
     }
     checkpointFault = nil
+    if savesFirst { mustCheckpointFirst = false }
     checkpointCostNs = done.nanoseconds
     status.checkpoints += 1
     status.lastCheckpointBytes = done.bytes

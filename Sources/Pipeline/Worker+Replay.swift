@@ -9,8 +9,7 @@ extension Worker {
       guard let takes = try takes(of: plan) else { break }
       pending.removeFirst()
       manifest.epoch = plan.epoch
-      try fold(plan, takes: takes, referenceLetters: [])
-      dropReference(upTo: plan)
+      try fold(plan, takes: takes, referenceLetters: dropReference(upTo: plan))
       replayed += 1
       if pending.isEmpty {
         Log.shared.info("replayed what was planned", ["turn": .integer(Int(plan.turn))])
@@ -25,7 +24,11 @@ extension Worker {
     var takes = [Int](repeating: 0, count: rank.count)
     for range in plan.ranges {
       let i = Int(range.source)
-      guard !intake.inputs[i].topic.isReference else { continue }
+      if intake.inputs[i].topic.isReference {
+        // The rows stand in the plan; what was wrong with others is said again from the topic, as far as it has them.
+        if intake.inputs[i].queue.nextOffset < range.to, source.endReached(range.source) == nil { return nil }
+        continue
+      }
       guard intake.inputs[i].queue.nextOffset >= range.to else {
         if let end = source.endReached(UInt16(i)), end < range.to {
           return try missing(range, "the log now ends at \(end)")
@@ -61,19 +64,28 @@ extension Worker {
     Log.shared.warning(
       "a planned range reads differently; going on in a new epoch, as --accept-gap says",
       mend: "check retention and elections of the topic",
-      [
-        "topic": .text(partition.topic), "partition": .integer(Int(partition.partition)),
-        "from": .integer(Int(range.from)), "to": .integer(Int(range.to)),
-      ])
-    pending.removeAll()
+      ["topic": .text(partition.topic), "partition": .integer(Int(partition.partition)),
+        "from": .integer(Int(range.from)), "to": .integer(Int(range.to))])
+    abandonPlans()
     beginEpoch()
     return nil
   }
 
-  /// Reference rows that the plan carried need not be read from their topic again.
-  private func dropReference(upTo plan: TurnPlan) {
+  /// Lets go of planned turns that cannot be folded. Their numbers are not used again: the log of plans only grows.
+  func abandonPlans() {
+    if let last = pending.last { manifest.turn = max(manifest.turn, last.turn) }
+    pending.removeAll()
+  }
+
+  /// Reference rows that the plan carried are not read from their topic again; dead letters among them are.
+  private func dropReference(
+    upTo plan: TurnPlan
+  ) -> [(source: UInt16, offset: Int64, letter: DeadLetter)] {
+    var letters: [(source: UInt16, offset: Int64, letter: DeadLetter)] = []
     for range in plan.ranges where intake.inputs[Int(range.source)].topic.isReference {
+      letters += intake.takeReferenceLetters(source: range.source, upTo: range.to)
       intake.supersedeReference(source: range.source, upTo: range.to)
     }
+    return letters
   }
 }

@@ -16,6 +16,7 @@ extension Worker {
     // What reached the store before an unclean end is unknown: every row is published again, at the publisher's pace.
     if hasState, !manifest.isClean || manifest.publishedTurn < manifest.turn { road.markAllUnpublished() }
     try openLog(isNew: !hasState)
+    if hasState { republishWhatMayLack() }
     intake.reference.append(contentsOf: road.changed(catalog).map { Intake.WaitingRow(row: $0) })
     referenceIsComplete = manifest.hasReference
     lastCheckpointNs = clock.monotonicNs
@@ -55,7 +56,8 @@ extension Worker {
       Log.shared.warning(
         "the feature store is not reachable; folding goes on and publishing follows",
         mend: "start it, or check redis.url", ["cause": .text(error.message)])
-      publisher.noteUnreachable()
+      publisher.noteUnreachable(
+        expecting: Version(lineage: manifest.lineage, epoch: 0, turn: manifest.publishedTurn))
       return
     }
     if !hasState {
@@ -65,10 +67,51 @@ extension Worker {
       if let mark {
         Log.shared.info("there is no state; a new lineage begins", ["after": .text(mark.version.text)])
       }
+      storeMark = mark?.version
+      storeIsOpen = true
       return
     }
-    publisher.opened(mark: mark, knownTurn: manifest.publishedTurn, lineage: manifest.lineage)
+    publisher.opened(mark: mark, knownTurn: manifest.publishedTurn)
     if let mark { storeMark = mark.version }
+    storeIsOpen = true
+  }
+
+  /// Rows that changed after what the store is known to have are not known one by one: after an unclean stop, or
+  /// where the store has less than we left it, every row goes out again.
+  private func republishWhatMayLack() {
+    let isComplete = manifest.isClean && manifest.publishedTurn >= manifest.turn
+    guard storeIsOpen else {
+      if !isComplete { road.markAllUnpublished() }
+      return
+    }
+    let hasAll = storeMark.map { $0.lineage == manifest.lineage && $0.turn >= manifest.publishedTurn } ?? false
+    if !isComplete || !hasAll { road.markAllUnpublished() }
+  }
+
+  /// The store, first reached after the start, names its newest version.
+  func storeReturned(with mark: Version) {
+    storeIsOpen = true
+    storeMark = mark
+    let last = pending.last.map { Version(lineage: $0.lineage, epoch: $0.epoch, turn: $0.turn) } ?? version
+    if mark.lineage > last.lineage || (mark.lineage == last.lineage && mark.turn > last.turn) {
+      beginLineage(after: mark, known: last)
+    } else if mark.lineage == last.lineage, mark.epoch > manifest.epoch {
+      manifest.epoch = mark.epoch
+      if pending.isEmpty { beginEpoch() }
+    }
+  }
+
+  /// The store has seen more than this state and its plans: everything goes out again under the next lineage.
+  private func beginLineage(after mark: Version, known: Version) {
+    Log.shared.warning(
+      "the feature store is ahead of this state: an older one was put back; a new lineage begins",
+      mend: "nothing; features are published again",
+      ["store": .text(mark.text), "state": .text(known.text)])
+    abandonPlans()
+    manifest.lineage = mark.lineage + 1
+    manifest.epoch = 0
+    beginEpoch()
+    road.markAllUnpublished()
   }
 
   private func loadPlans(hasState: Bool) throws(WorkerFault) {
@@ -89,27 +132,31 @@ extension Worker {
       )
     }
     let last = Version(
-      lineage: manifest.lineage, epoch: pending.last?.epoch ?? manifest.epoch, turn: pending.last?.turn ?? manifest.turn
-    )
-    if let mark = storeMark, mark > last {
+      lineage: manifest.lineage, epoch: max(manifest.epoch, pending.last?.epoch ?? 0),
+      turn: pending.last?.turn ?? manifest.turn)
+    if let first = pending.first, first.turn != manifest.turn + 1 {
       Log.shared.warning(
-        "the feature store is ahead of this state: an older one was put back; a new lineage begins",
+        "plans between this state and the first one kept are missing: an older state was put back; a new lineage begins",
         mend: "nothing; features are published again",
-        ["store": .text(mark.text), "state": .text(last.text)])
-      manifest.lineage = mark.lineage + 1
-      manifest.epoch = 1
-      pending.removeAll()
-      road.markAllUnpublished()
-      manifest.fingerprint = options.fingerprint
-      return
+        ["state": .integer(Int(manifest.turn)), "plan": .integer(Int(first.turn))])
+      return beginLineage(after: max(last, storeMark ?? last), known: last)
+    }
+    if let mark = storeMark {
+      if mark.lineage > last.lineage || (mark.lineage == last.lineage && mark.turn > last.turn) {
+        return beginLineage(after: mark, known: last)
+      }
+      if mark.lineage == last.lineage { manifest.epoch = max(manifest.epoch, mark.epoch) }
     }
     if pending.isEmpty { beginEpoch() }
   }
 
-  /// New turns after a start carry a new epoch, so that a turn issued again is never taken for an old one.
+  /// New turns after a start carry a new epoch, so that a turn issued again is never taken for an old one. It is
+  /// saved before anything is planned or published under it.
   func beginEpoch() {
-    manifest.epoch += 1
+    manifest.epoch = max(manifest.epoch, storeMark.map { $0.lineage == manifest.lineage ? $0.epoch : 0 } ?? 0) + 1
     manifest.fingerprint = options.fingerprint
+    changedSinceCheckpoint = true
+    mustCheckpointFirst = true
   }
 
   private func openLog(isNew: Bool) throws(WorkerFault) {
@@ -122,6 +169,7 @@ extension Worker {
         let next = try startOffset(partition, isReference: topic.isReference, isNew: isNew)
         manifest.sources.append(Manifest.SourceState(partition: partition, next: next, maximum: .min))
       }
+      var hasGap = false
       var started: [(partition: TopicPartition, source: UInt16, input: Int, offset: Int64)] = []
       for (i, known) in manifest.sources.enumerated() {
         let topic = options.inputs.first { $0.name == known.partition.topic }
@@ -146,7 +194,8 @@ extension Worker {
                 "from": .integer(Int(known.next)), "to": .integer(Int(marks.low)),
               ])
             manifest.sources[i].next = marks.low
-            pending.removeAll()
+            abandonPlans()
+            hasGap = true
           }
           target = marks.high
         }
@@ -162,6 +211,7 @@ extension Worker {
       }
       rank = intake.inputs.indices.sorted { intake.inputs[$0].partition < intake.inputs[$1].partition }
       try source.start(started)
+      if hasGap { beginEpoch() }
     } catch let error as PortError {
       throw WorkerFault.port(error)
     } catch let fault as WorkerFault {
@@ -181,14 +231,18 @@ extension Worker {
     }
   }
 
-  /// True once the reference topics were read to the end they had at this start; saved before turn 1.
-  func completesReference() -> Bool {
+  /// Once the reference topics were read to the end they had at this start, their rows take effect; saved before
+  /// turn 1.
+  func completeReference() throws(WorkerFault) {
     let open = intake.inputs.indices.contains {
       intake.inputs[$0].topic.isReference && !hasReached($0, intake.inputs[$0].target)
     }
-    guard !open else { return false }
+    guard !open else { return }
     road.apply(intake.reference.map(\.row), lastMergeTime: manifest.lastMergeTime)
     intake.reference.removeAll()
+    // The checkpoint that follows stands behind them: they leave before it.
+    for (source, offset, letter) in intake.referenceDeadLetters { try send(letter, source: source, offset: offset) }
+    intake.referenceDeadLetters.removeAll()
     for (source, next) in intake.referenceNext { manifest.sources[Int(source)].next = next }
     intake.referenceNext.removeAll()
     manifest.hasReference = true
@@ -197,6 +251,5 @@ extension Worker {
     changedSinceCheckpoint = true
     lastCheckpointNs = .min / 2  // at once
     mustCheckpointFirst = true
-    return false
   }
 }

@@ -185,7 +185,7 @@ extension Worker {
     changedSinceCheckpoint = true
   }
 
-  private func send(_ letter: DeadLetter, source: UInt16, offset: Int64) throws(WorkerFault) {
+  func send(_ letter: DeadLetter, source: UInt16, offset: Int64) throws(WorkerFault) {
     let from = intake.inputs[Int(source)].partition
     status.deadLetters[letter.reason.rawValue, default: 0] += 1
     status.latestDeadLetter[letter.reason.rawValue] = LatestDeadLetter(

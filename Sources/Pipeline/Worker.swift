@@ -40,7 +40,12 @@ public final class Worker {
   var checkpointCostNs: Int64 = 0
   var changedSinceCheckpoint = false
   var committedTurn: UInt64 = 0
+  /// Nothing is planned or published before the next checkpoint is durable.
   var mustCheckpointFirst = false
+  /// The checkpoint under way is that one.
+  var savesFirst = false
+  /// The feature store answered, at the start or since.
+  var storeIsOpen = false
   /// Since when the log has only given errors; 0 = it does not.
   var logTroubleSince: Int64 = 0
   var savingOffsets: [(source: UInt16, next: Int64)] = []
@@ -90,12 +95,13 @@ public final class Worker {
     let isIdle = publisher.isIdle && !saver.isBusy
     let polled = try poll(timeoutMs: isIdle ? waitMs : min(waitMs, 1))
     try collectCheckpoint(waiting: false)
+    if !referenceIsComplete { try completeReference() }
     if breaker.isOpen || opensBreaker() {
       // Nothing is planned any more; what was folded before is still published and saved.
-    } else if referenceIsComplete || completesReference(), !mustCheckpointFirst {
+    } else if referenceIsComplete, !mustCheckpointFirst {
       if isReplaying { try replayPlanned() } else { try planAndFold(polled: polled) }
     }
-    try publisher.pump(road: road, version: version, force: false)
+    try publish(force: false)
     holdBackWhereFull()
     if try checkpointIfDue() { changedSinceCheckpoint = false }
     noteLag()
@@ -136,8 +142,17 @@ public final class Worker {
 
   private func isDone() throws(WorkerFault) -> Bool {
     guard intake.inputs.allSatisfy({ $0.queue.isEmpty }) else { return false }
-    try publisher.pump(road: road, version: version, force: true)
+    try publish(force: true)
     return publisher.isIdle && !road.hasUnpublished
+  }
+
+  /// Nothing is written under a version that the store has already seen something newer than: turns that replay
+  /// catch up first. Nor under an epoch that is not saved.
+  private func publish(force: Bool) throws(WorkerFault) {
+    let mayWrite = !mustCheckpointFirst && storeMark.map { version >= $0 } ?? true
+    if let mark = try publisher.pump(road: road, version: version, force: force, mayWrite: mayWrite), !storeIsOpen {
+      storeReturned(with: mark)
+    }
   }
 
   /// Drains, saves and lets go: everything folded is published and in the state when this returns true.
@@ -147,8 +162,9 @@ public final class Worker {
   public func stop(deadlineMs: Int64) throws(WorkerFault) -> Bool {
     let end = clock.monotonicNs + deadlineMs * 1_000_000
     while road.hasUnpublished || !publisher.isIdle, clock.monotonicNs < end {
-      try publisher.pump(road: road, version: version, force: true)
+      try publish(force: true)
       if publisher.isBroken { break }
+      if mustCheckpointFirst || isReplaying { break }
     }
     try collectCheckpoint(waiting: true)
     let isSaved = try checkpoint(isClean: pending.isEmpty)
@@ -178,10 +194,16 @@ public final class Worker {
     let held = intake.heldBytes
     status.heldBytes = held
     guard !breaker.isOpen else { return }
+    let starved = neededByReplay.filter { intake.inputs[$0].isPaused }
+    if !starved.isEmpty {
+      for i in starved { intake.inputs[i].isPaused = false }
+      source.resume(starved.map { UInt16($0) })
+    }
     if held > options.alignMaxBytes {
       let bound = currentBound()
       var pause: [UInt16] = []
-      for i in intake.inputs.indices where !intake.inputs[i].isPaused && !intake.inputs[i].topic.isReference {
+      let needed = neededByReplay
+      for i in intake.inputs.indices where !needed.contains(i) && !intake.inputs[i].isPaused && !intake.inputs[i].topic.isReference {
         if intake.inputs[i].queue.lastTime > bound.time, intake.inputs[i].queue.count > 0 {
           intake.inputs[i].isPaused = true
           pause.append(UInt16(i))
@@ -194,6 +216,12 @@ public final class Worker {
       for i in paused { intake.inputs[i].isPaused = false }
       source.resume(paused.map { UInt16($0) })
     }
+  }
+
+  /// Inputs whose records the next planned turn still lacks.
+  private var neededByReplay: [Int] {
+    guard let plan = pending.first else { return [] }
+    return plan.ranges.filter { intake.inputs[Int($0.source)].queue.nextOffset < $0.to }.map { Int($0.source) }
   }
 
   private func noteLag() {

@@ -112,6 +112,10 @@ public final class SQLitePlans: PlanLog, @unchecked Sendable {
       let statement = try Statement(database, "DELETE FROM plan WHERE turn <= ?")
       statement.bind(1, Int64(bitPattern: turn))
       try statement.run()
+      if turn >= last.turn {  // numbers may begin anew
+        last = (0, 0)
+        isEmpty = true
+      }
     } catch { throw describe(error) }
   }
 
