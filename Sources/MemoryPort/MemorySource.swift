@@ -74,6 +74,21 @@ public final class MemorySource: EventSource {
     logs[partition] = log
   }
 
+  /// The topic is deleted and made again, empty, under the same name.
+  public func remake(_ topic: String, partitions: Int) {
+    for partition in logs.keys where partition.topic == topic { logs[partition] = nil }
+    create(topic, partitions: partitions)
+  }
+
+  /// Another value stands where a record was: a log that was truncated and written anew.
+  public func replaceValue(_ partition: TopicPartition, at offset: Int64, with value: [UInt8]) {
+    guard let log = logs[partition], offset >= log.low, offset < log.high else { return }
+    logs[partition]!.records[Int(offset - log.low)].value = value
+  }
+
+  /// Records that a partition holds.
+  public func length(of partition: TopicPartition) -> Int { logs[partition]?.records.count ?? 0 }
+
   /// Hands out records below this offset only, until told otherwise.
   public func hold(_ partition: TopicPartition, at offset: Int64 = 0) {
     logs[partition, default: Log()].visible = offset
@@ -84,7 +99,7 @@ public final class MemorySource: EventSource {
 
   public func identity() throws(PortError) -> String {
     try step("source.identity")
-    return clusterID + ":" + Set(logs.keys.map(\.topic)).sorted().joined(separator: ",")
+    return clusterID
   }
 
   public func partitions(of topics: [String]) throws(PortError) -> [TopicPartition] {

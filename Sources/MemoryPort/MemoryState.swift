@@ -113,6 +113,12 @@ public final class MemoryPlans: PlanLog, @unchecked Sendable {
   /// What was appended so far will survive a power loss.
   public func sync() { synced = rows.count }
 
+  /// Forgets everything, as if the file had been deleted.
+  public func erase() {
+    rows.removeAll()
+    synced = 0
+  }
+
   /// A power loss: drops what was appended since the last ``sync()``.
   public func loseUnsynced() { rows.removeLast(rows.count - synced) }
 

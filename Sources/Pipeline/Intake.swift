@@ -19,6 +19,8 @@ final class Intake: RecordSink {
     /// Monotonic ns since when the broker is known to have more than was read; 0 = it is not.
     var behindSince: Int64 = 0
     var isPaused = false
+    /// The newest record folded before this start, to be met again before anything is folded.
+    var proof: (offset: Int64, hash: UInt64)?
   }
 
   let inputs = InputTable()
@@ -54,7 +56,7 @@ final class Intake: RecordSink {
   func take(_ record: Record) {
     let source = Int(record.source)
     // A record that arrives again after a resume is behind the queue's end already.
-    guard record.offset >= inputs[source].queue.nextOffset else { return }
+    guard record.offset >= inputs[source].queue.nextOffset else { return prove(record) }
     if recordsTaken == 0 { onFirstRecord?() }
     recordsTaken += 1
     bytesTaken += UInt64(record.value?.count ?? 0)
@@ -89,6 +91,18 @@ final class Intake: RecordSink {
         hold(record, .deadLetter, letter.encoded)
       }
     }
+  }
+
+  /// Inputs whose last folded record has not been met again yet.
+  var unproven = 0
+  /// The first input found to hold another record where the last folded one stood.
+  var foreign: Int?
+
+  private func prove(_ record: Record) {
+    guard let proof = inputs[Int(record.source)].proof, proof.offset == record.offset else { return }
+    if Self.hash(record) != proof.hash, foreign == nil { foreign = Int(record.source) }
+    inputs[Int(record.source)].proof = nil
+    unproven -= 1
   }
 
   /// Dead letters that stand before this offset of a reference topic, taken out.

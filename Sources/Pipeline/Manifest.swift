@@ -15,6 +15,9 @@ public struct Manifest: Sendable, Equatable {
     public var next: Int64
     /// Running maximum of the merge time; `Int64.min` before the first event.
     public var maximum: Int64
+    /// The newest record folded: its offset (-1 = none) and hash. A topic made again does not have it.
+    public var lastOffset: Int64 = -1
+    public var lastHash: UInt64 = 0
     public init(partition: TopicPartition, next: Int64, maximum: Int64) {
       self.partition = partition
       self.next = next
@@ -65,6 +68,8 @@ public struct Manifest: Sendable, Equatable {
       bytes.put(source.partition.partition)
       bytes.put(source.next)
       bytes.put(source.maximum)
+      bytes.put(source.lastOffset)
+      bytes.put(source.lastHash)
     }
     bytes.put(nextSweep)
     bytes.put(lastMergeTime)
@@ -104,10 +109,11 @@ public struct Manifest: Sendable, Equatable {
       for _ in 0..<reader.take(UInt32.self) where !reader.isTorn {
         let topic = reader.takeText()
         let partition = reader.take(Int32.self)
-        sources.append(
-          SourceState(
-            partition: TopicPartition(topic, partition), next: reader.take(Int64.self), maximum: reader.take(Int64.self)
-          ))
+        var source = SourceState(
+          partition: TopicPartition(topic, partition), next: reader.take(Int64.self), maximum: reader.take(Int64.self))
+        source.lastOffset = reader.take(Int64.self)
+        source.lastHash = reader.take(UInt64.self)
+        sources.append(source)
       }
       nextSweep = reader.take(Int64.self)
       lastMergeTime = reader.take(Int64.self)

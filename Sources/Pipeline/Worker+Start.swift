@@ -13,8 +13,6 @@ extension Worker {
     let hasState = try loadState()
     try openStore(hasState: hasState)
     try loadPlans(hasState: hasState)
-    // What reached the store before an unclean end is unknown: every row is published again, at the publisher's pace.
-    if hasState, !manifest.isClean || manifest.publishedTurn < manifest.turn { road.markAllUnpublished() }
     try openLog(isNew: !hasState)
     if hasState { republishWhatMayLack() }
     intake.reference.append(contentsOf: road.changed(catalog).map { Intake.WaitingRow(row: $0) })
@@ -161,6 +159,7 @@ extension Worker {
 
   private func openLog(isNew: Bool) throws(WorkerFault) {
     do {
+      try checkIdentity()
       let found = try source.partitions(of: options.inputs.map(\.name))
       var places = Dictionary(uniqueKeysWithValues: manifest.sources.enumerated().map { ($1.partition, $0) })
       for partition in found where places[partition] == nil {
@@ -175,6 +174,7 @@ extension Worker {
         let topic = options.inputs.first { $0.name == known.partition.topic }
         let exists = found.contains(known.partition)
         var target = known.next
+        var low = Int64.max
         if exists {
           let marks = try source.watermarks(known.partition, timeoutMs: 10_000)
           if known.next > marks.high {
@@ -198,6 +198,7 @@ extension Worker {
             hasGap = true
           }
           target = marks.high
+          low = marks.low
         }
         intake.inputs.append(
           Intake.Input(
@@ -205,9 +206,14 @@ extension Worker {
             topic: topic ?? InputTopic(name: known.partition.topic, input: -1, isReference: false),
             queue: PartitionQueue(nextOffset: manifest.sources[i].next, maximum: known.maximum, pool: intake.pool),
             target: target, began: manifest.sources[i].next))
-        if exists, let topic {
-          started.append((known.partition, UInt16(i), topic.input, manifest.sources[i].next))
+        guard exists, let topic else { continue }
+        var offset = manifest.sources[i].next
+        if !topic.isReference, known.lastOffset >= 0, known.lastOffset < offset, low <= known.lastOffset, target > known.lastOffset {
+          offset = known.lastOffset
+          intake.inputs[i].proof = (known.lastOffset, known.lastHash)
+          intake.unproven += 1
         }
+        started.append((known.partition, UInt16(i), topic.input, offset))
       }
       rank = intake.inputs.indices.sorted { intake.inputs[$0].partition < intake.inputs[$1].partition }
       try source.start(started)
@@ -219,6 +225,16 @@ extension Worker {
     } catch {
       throw WorkerFault.refused("\(error)")
     }
+  }
+
+  /// The log must be the one this state has read. A log that does not tell who it is, is believed.
+  private func checkIdentity() throws(WorkerFault) {
+    guard let identity = try? source.identity() else { return }
+    guard manifest.logIdentity.isEmpty || manifest.logIdentity == identity else {
+      throw WorkerFault.refused(
+        "this state has read the log \(manifest.logIdentity), the brokers are of another one, \(identity): point kafka.brokers back, or rebuild the state (thalweg state rebuild)")
+    }
+    manifest.logIdentity = identity
   }
 
   private func startOffset(_ partition: TopicPartition, isReference: Bool, isNew: Bool) throws(PortError) -> Int64 {

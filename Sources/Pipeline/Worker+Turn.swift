@@ -125,7 +125,9 @@ extension Worker {
     var from = low
     var to = high
     while from < to {
-      let middle = from + (to - from + 1) / 2
+      // What precedes a partition's first event stands at the beginning of time: the span may exceed Int64.
+      let span = UInt64(bitPattern: to &- from)
+      let middle = from &+ Int64(bitPattern: span / 2 + span % 2)
       if counts(middle).reduce(0, +) <= options.turnLimit { from = middle } else { to = middle - 1 }
     }
     return counts(from)
@@ -172,7 +174,11 @@ extension Worker {
     }
     for alert in outcome.alerts { try send(alert) }
     for (place, i) in rank.enumerated() where takes[place] > 0 {
-      manifest.sources[i].maximum = intake.inputs[i].queue.entry(takes[place] - 1).pointee.event.mergeTime
+      var last = takes[place] - 1
+      manifest.sources[i].maximum = intake.inputs[i].queue.entry(last).pointee.event.mergeTime
+      while last > 0, !intake.inputs[i].queue.entry(last).pointee.isFirst { last -= 1 }
+      manifest.sources[i].lastOffset = intake.inputs[i].queue.entry(last).pointee.event.offset
+      manifest.sources[i].lastHash = intake.inputs[i].queue.entry(last).pointee.hash
       intake.inputs[i].queue.drop(takes[place])
     }
     for range in plan.ranges { manifest.sources[Int(range.source)].next = range.to }

@@ -98,7 +98,7 @@ public final class Worker {
     if !referenceIsComplete { try completeReference() }
     if breaker.isOpen || opensBreaker() {
       // Nothing is planned any more; what was folded before is still published and saved.
-    } else if referenceIsComplete, !mustCheckpointFirst {
+    } else if referenceIsComplete, !mustCheckpointFirst, try isProven() {
       if isReplaying { try replayPlanned() } else { try planAndFold(polled: polled) }
     }
     try publish(force: false)
@@ -175,7 +175,13 @@ public final class Worker {
 
   /// Brings every change to the store and waits for its answer.
   public func publishEverything() throws(WorkerFault) {
-    while road.hasUnpublished || !publisher.isIdle { try publisher.pump(road: road, version: version, force: true) }
+    while road.hasUnpublished || !publisher.isIdle {
+      if mustCheckpointFirst {
+        try collectCheckpoint(waiting: true)
+        if mustCheckpointFirst { _ = try checkpointIfDue() }
+      }
+      try publish(force: true)
+    }
   }
 
   /// Lets go of everything without saving.
@@ -216,6 +222,21 @@ public final class Worker {
       for i in paused { intake.inputs[i].isPaused = false }
       source.resume(paused.map { UInt16($0) })
     }
+  }
+
+  /// True once every partition has shown the record that was folded last, or has it no more.
+  private func isProven() throws(WorkerFault) -> Bool {
+    if let i = intake.foreign {
+      let partition = intake.inputs[i].partition
+      throw WorkerFault.refused(
+        "\(partition.topic)[\(partition.partition)] holds another record at offset \(manifest.sources[i].lastOffset) than the one that was read there: the topic was made again; rebuild the state (thalweg state rebuild) or take another group")
+    }
+    guard intake.unproven > 0 else { return true }
+    for i in intake.inputs.indices where intake.inputs[i].proof != nil && source.endReached(UInt16(i)) != nil {
+      intake.inputs[i].proof = nil
+      intake.unproven -= 1
+    }
+    return intake.unproven == 0
   }
 
   /// Inputs whose records the next planned turn still lacks.

@@ -64,6 +64,28 @@ struct Timeline {
     }
   }
 
+  static let poison = "{]"
+
+  /// Every second record is garbage.
+  func poisoned() -> Timeline {
+    var copy = self
+    for phase in phases.indices.dropFirst() {
+      copy.phases[phase].lines = phases[phase].lines.flatMap { line in
+        var garbage = line
+        garbage.value = Self.poison
+        return line.topic == "content.catalog" ? [line] : [garbage, line]
+      }
+    }
+    return copy
+  }
+
+  /// The same traffic on a machine whose clock is off.
+  func withWall(offset: Int64) -> Timeline {
+    var copy = self
+    for phase in phases.indices { copy.phases[phase].wall += offset }
+    return copy
+  }
+
   private static func envelope(_ schema: String, _ id: String, _ time: Int64, _ rest: String) -> String {
     #"{"schema":"\#(schema)","event_id":"\#(id)","timestamp":\#(time),\#(rest)}"#
   }

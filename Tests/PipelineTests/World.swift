@@ -24,6 +24,10 @@ final class World {
   /// Keys whose version went backwards, as somebody who reads all the time would have seen.
   private(set) var regressions: [String] = []
   private var seen: [[UInt8]: Version] = [:]
+  /// Called after every step.
+  var eachStep: (Worker) -> Void = { _ in }
+  /// Shards and saver on threads of their own.
+  var usesThreads = false
   /// Most steps one phase may take.
   var patience = 2000
 
@@ -68,7 +72,7 @@ final class World {
     store = MemoryStore(shelf: shelf, faults: faults)
     worker = Worker(
       options: options, decoder: Decoder(mapping: Envelope.mapping, options: DecodeOptions(), ids: ids), ids: ids,
-      source: log, store: store, outlet: outlet, state: state, plans: plans, clock: clock, onOneThread: true)
+      source: log, store: store, outlet: outlet, state: state, plans: plans, clock: clock, onOneThread: !usesThreads)
     try worker.start()
     try checkAlive()
   }
@@ -106,6 +110,7 @@ final class World {
       let before = worker.status.turn
       _ = try worker.step(waitMs: 0)
       try checkAlive()
+      eachStep(worker)
       clock.advance(ms: 100)
       let isBusy =
         worker.status.turn != before || worker.road.hasUnpublished || !worker.publisherIsIdle || worker.isReplaying
@@ -113,6 +118,17 @@ final class World {
       quiet = isBusy ? 0 : quiet + 1
     }
   }
+  /// A rollback of the store that is not the worker's doing.
+  func forgetSeen() { seen.removeAll() }
+
+  /// What the store forgot after the last batch is noticed with the next one.
+  func settleAfterForgetting() throws {
+    eachStep = { _ in }
+    try begin()
+    try settle()
+    _ = try worker.stop(deadlineMs: 5000)
+  }
+
   struct Stuck: Error {
     var phase: Int
     var turn: UInt64
