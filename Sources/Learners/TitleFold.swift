@@ -164,7 +164,8 @@ public struct TitleFold: ~Copyable {
     }
     var voter = UInt64(1) << 63
     if event.pointee.viewer != Event.none {
-      voter = UInt64(event.pointee.viewer) + 1
+      // By the id, not by its slot: a viewer without a row has another slot after a restart.
+      voter = ids.viewers.hash(of: event.pointee.viewer) & ~(UInt64(1) << 63) | 1
     } else if let text = payload.field(.voter) {
       voter = xxh3(UnsafeRawBufferPointer(text)) | UInt64(1) << 63
     }
