@@ -50,6 +50,13 @@ public let program = Program<Context, Common>(
       .group(
         "check", "Compares what the pipeline does with what files say must follow.",
         [.verb("bandits", CheckBandits.self), .verb("stories", CheckStories.self), .verb("stream", CheckStream.self)]),
+      .group(
+        "state", "The state of a stopped or running worker.",
+        [
+          .verb("dump", StateDump.self), .verb("backup", StateBackup.self), .verb("restore", StateRestore.self),
+          .verb("rebuild", StateRebuild.self),
+        ]),
+      .verb("replay", ReplayVerb.self),
       .verb("top", TopVerb.self),
       .verb("doctor", DoctorVerb.self),
       .verb("lint", LintVerb.self),

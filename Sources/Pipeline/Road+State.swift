@@ -134,6 +134,7 @@ extension Road {
     ids.symbols = Symbols(words: manifest.symbols)
     savedTitles = ids.titles.count
     catalog.finishLoading(titles: ids.titles.count)
+    viewers.fix(dimension: catalog.dimension)
     titles.reserve(ids.titles.count)
     dedup.restore(tail: manifest.dedupTail, head: manifest.dedupHead, rows: ringRows)
     ringRows.removeAll()

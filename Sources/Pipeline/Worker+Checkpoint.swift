@@ -54,7 +54,7 @@ extension Worker {
     status.lastCheckpointNs = done.nanoseconds
     status.lastCheckpointAtMs = clock.wallMs
     committedTurn = done.turn
-    source.commit(savingOffsets)
+    if options.commitsOffsets { source.commit(savingOffsets) }
     try prunePlans()
   }
 

@@ -113,6 +113,7 @@ extension Worker {
   }
 
   private func loadPlans(hasState: Bool) throws(WorkerFault) {
+    if let replay = options.replay { return try loadPlans(of: replay, hasState: hasState) }
     let rows: [(turn: UInt64, plan: [UInt8])]
     do { rows = try plans.plans(after: manifest.turn) } catch { throw WorkerFault.state(error) }
     guard hasState else {
@@ -197,7 +198,7 @@ extension Worker {
             abandonPlans()
             hasGap = true
           }
-          target = marks.high
+          target = min(marks.high, referenceLimits[UInt16(i)] ?? .max)
           low = marks.low
         }
         intake.inputs.append(
@@ -254,6 +255,7 @@ extension Worker {
       intake.inputs[$0].topic.isReference && !hasReached($0, intake.inputs[$0].target)
     }
     guard !open else { return }
+    limitReference()
     road.apply(intake.reference.map(\.row), lastMergeTime: manifest.lastMergeTime)
     intake.reference.removeAll()
     // The checkpoint that follows stands behind them: they leave before it.

@@ -30,6 +30,8 @@ public final class Worker {
   /// Planned by an earlier start and not in the state yet.
   var pending: [TurnPlan] = []
   var isReplaying: Bool { !pending.isEmpty }
+  /// Replays by plans: where the first complete read of a reference partition ended.
+  var referenceLimits: [UInt16: Int64] = [:]
   /// Rows that wait to take effect at the next turn's start.
   var referenceIsComplete = false
   public internal(set) var hasCaughtUp = false
@@ -99,7 +101,11 @@ public final class Worker {
     if breaker.isOpen || opensBreaker() {
       // Nothing is planned any more; what was folded before is still published and saved.
     } else if referenceIsComplete, !mustCheckpointFirst, try isProven() {
-      if isReplaying { try replayPlanned() } else { try planAndFold(polled: polled) }
+      if isReplaying {
+        try replayPlanned()
+      } else if options.replay == nil {
+        try planAndFold(polled: polled)
+      }
     }
     try publish(force: false)
     holdBackWhereFull()

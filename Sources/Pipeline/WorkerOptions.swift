@@ -42,6 +42,10 @@ public struct WorkerOptions: Sendable {
   public var deadLetterShare: Double?
   /// Go on in a new epoch where a planned range reads differently.
   public var acceptGap = false
+  /// False = the group is not told how far this run has come: it only looks.
+  public var commitsOffsets = true
+  /// Folds the turns that were planned, and nothing else; nil = an ordinary run.
+  public var replay: ReplayPlan?
   /// Settings of the folds, hashed: a plan made under others does not replay to the same bytes.
   public var fingerprint: UInt64 = 0
   public var publish = PublishForm()
@@ -54,6 +58,18 @@ public struct WorkerOptions: Sendable {
   public var expectedTitles = 1024
 
   public init() {}
+}
+
+/// What a replay by plans has to know of the run it repeats.
+public struct ReplayPlan: Sendable {
+  /// The manifest of the state that the plans led to.
+  public var manifest: Manifest
+  /// Last turn to fold.
+  public var upTo: UInt64
+  public init(manifest: Manifest, upTo: UInt64) {
+    self.manifest = manifest
+    self.upTo = upTo
+  }
 }
 
 /// Why the worker stopped by itself.

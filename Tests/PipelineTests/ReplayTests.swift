@@ -1,0 +1,53 @@
+import Events
+import Ports
+import Testing
+
+@testable import MemoryPort
+@testable import Pipeline
+
+/// A run repeated by its plans leaves its bytes, whatever it met.
+@Suite struct ReplayTests {
+  private func replay(_ world: World, base: MemoryState = MemoryState()) throws -> [UInt8] {
+    let live = try Road.reading(world.state, options: world.options)
+    var options = world.options
+    options.replay = ReplayPlan(manifest: live.manifest, upTo: live.manifest.turn)
+    options.commitsOffsets = false
+    options.checkpointIntervalMs = 86_400_000
+    let ids = Identities(viewers: 64, titles: 64)
+    let worker = Worker(
+      options: options, decoder: Decoder(mapping: Envelope.mapping, options: DecodeOptions(), ids: ids), ids: ids,
+      source: world.log, store: MemoryStore(), outlet: MemoryOutlet(), state: base, plans: world.plans,
+      clock: world.clock, onOneThread: true)
+    let committed = world.log.committed
+    try worker.start()
+    var steps = 0
+    while !worker.replayIsDone, try worker.step(waitMs: 0), steps < 5000 { steps += 1 }
+    #expect(worker.replayIsDone)
+    #expect(world.log.committed == committed, "the group is left alone")
+    #expect(live.road.dumpBytes == world.worker.road.dumpBytes)
+    return worker.road.dumpBytes
+  }
+
+  @Test func `the plans of a live run, with timers and a catalog change, give its bytes again`() throws {
+    let world = World()
+    world.log.deliveryLimit = 37
+    try world.run()
+    let isEqual = try replay(world) == world.worker.road.dumpBytes
+    #expect(isEqual)
+  }
+
+  @Test func `the plans of a run that crashed give the bytes of what followed`() throws {
+    let world = World(faults: .dying(at: 230, after: true))
+    try world.runThroughCrash(delivering: false)
+    let isEqual = try replay(world) == world.worker.road.dumpBytes
+    #expect(isEqual)
+  }
+
+  @Test func `plans that begin too late are refused, with what helps`() throws {
+    let world = World()
+    try world.run()
+    try world.plans.prune(upTo: 3)
+    let error = #expect(throws: WorkerFault.self) { try replay(world) }
+    #expect(error.map { "\($0)".contains("--base") } == true)
+  }
+}
