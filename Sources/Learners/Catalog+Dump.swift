@@ -19,6 +19,8 @@ extension Catalog {
     sink.beginList("platforms")
     for symbol in facts.pointee.platformSymbols { sink.text("", ids.symbols[symbol]) }
     sink.end()
-    if let vector = facts.pointee.vector { sink.vector("embedding", UnsafeBufferPointer(start: vector, count: dimension)) }
+    if let vector = facts.pointee.vector {
+      sink.vector("embedding", UnsafeBufferPointer(start: vector, count: dimension))
+    }
   }
 }

@@ -7,7 +7,9 @@ extension MetricFold {
   public func eachScope(ids: Identities, _ body: (String, UInt32) -> Void) {
     body("global", global)
     for (symbol, node) in genres.enumerated() where node != .max { body("genre/" + ids.symbols[UInt16(symbol)], node) }
-    for (slot, node) in titles.enumerated() where node != .max { body("content/" + ids.titles.text(UInt32(slot)), node) }
+    for (slot, node) in titles.enumerated() where node != .max {
+      body("content/" + ids.titles.text(UInt32(slot)), node)
+    }
   }
 
   /// The three series of a scope: cells `[index, count, sum, squares]`, oldest first, and the alert.

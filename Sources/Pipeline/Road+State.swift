@@ -111,7 +111,11 @@ extension Road {
       case .viewer:
         ids.viewers.restore(id(), at: slot)
         viewers.reserve(Int(slot) + 1)
-        if rest().isEmpty { viewerFolds[shard(ofViewer: slot)].publishing.mark(slot) } else { try viewers.decode(slot, rest()) }
+        if rest().isEmpty {
+          viewerFolds[shard(ofViewer: slot)].publishing.mark(slot)
+        } else {
+          try viewers.decode(slot, rest())
+        }
       case .title:
         ids.titles.restore(id(), at: slot)
         titles.reserve(Int(slot) + 1)

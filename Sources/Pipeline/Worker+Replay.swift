@@ -64,8 +64,10 @@ extension Worker {
     Log.shared.warning(
       "a planned range reads differently; going on in a new epoch, as --accept-gap says",
       mend: "check retention and elections of the topic",
-      ["topic": .text(partition.topic), "partition": .integer(Int(partition.partition)),
-        "from": .integer(Int(range.from)), "to": .integer(Int(range.to))])
+      [
+        "topic": .text(partition.topic), "partition": .integer(Int(partition.partition)),
+        "from": .integer(Int(range.from)), "to": .integer(Int(range.to)),
+      ])
     abandonPlans()
     beginEpoch()
     return nil

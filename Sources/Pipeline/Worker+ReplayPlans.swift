@@ -18,7 +18,8 @@ extension Worker {
     }
     guard first.turn == manifest.turn + 1 else {
       throw WorkerFault.refused(
-        "the plans kept begin with turn \(first.turn), the base ends with turn \(manifest.turn): give an older backup with --base, or replay the log without --plans")
+        "the plans kept begin with turn \(first.turn), the base ends with turn \(manifest.turn): give an older backup with --base, or replay the log without --plans"
+      )
     }
     guard first.fingerprint == options.fingerprint else {
       throw WorkerFault.refused("the plans were made under other settings of the folds; replay with those")

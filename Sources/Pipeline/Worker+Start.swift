@@ -209,7 +209,9 @@ extension Worker {
             target: target, began: manifest.sources[i].next))
         guard exists, let topic else { continue }
         var offset = manifest.sources[i].next
-        if !topic.isReference, known.lastOffset >= 0, known.lastOffset < offset, low <= known.lastOffset, target > known.lastOffset {
+        if !topic.isReference, known.lastOffset >= 0, known.lastOffset < offset, low <= known.lastOffset,
+          target > known.lastOffset
+        {
           offset = known.lastOffset
           intake.inputs[i].proof = (known.lastOffset, known.lastHash)
           intake.unproven += 1
@@ -233,7 +235,8 @@ extension Worker {
     guard let identity = try? source.identity() else { return }
     guard manifest.logIdentity.isEmpty || manifest.logIdentity == identity else {
       throw WorkerFault.refused(
-        "this state has read the log \(manifest.logIdentity), the brokers are of another one, \(identity): point kafka.brokers back, or rebuild the state (thalweg state rebuild)")
+        "this state has read the log \(manifest.logIdentity), the brokers are of another one, \(identity): point kafka.brokers back, or rebuild the state (thalweg state rebuild)"
+      )
     }
     manifest.logIdentity = identity
   }

@@ -215,7 +215,8 @@ public final class Worker {
       let bound = currentBound()
       var pause: [UInt16] = []
       let needed = neededByReplay
-      for i in intake.inputs.indices where !needed.contains(i) && !intake.inputs[i].isPaused && !intake.inputs[i].topic.isReference {
+      for i in intake.inputs.indices
+      where !needed.contains(i) && !intake.inputs[i].isPaused && !intake.inputs[i].topic.isReference {
         if intake.inputs[i].queue.lastTime > bound.time, intake.inputs[i].queue.count > 0 {
           intake.inputs[i].isPaused = true
           pause.append(UInt16(i))
@@ -235,7 +236,8 @@ public final class Worker {
     if let i = intake.foreign {
       let partition = intake.inputs[i].partition
       throw WorkerFault.refused(
-        "\(partition.topic)[\(partition.partition)] holds another record at offset \(manifest.sources[i].lastOffset) than the one that was read there: the topic was made again; rebuild the state (thalweg state rebuild) or take another group")
+        "\(partition.topic)[\(partition.partition)] holds another record at offset \(manifest.sources[i].lastOffset) than the one that was read there: the topic was made again; rebuild the state (thalweg state rebuild) or take another group"
+      )
     }
     guard intake.unproven > 0 else { return true }
     for i in intake.inputs.indices where intake.inputs[i].proof != nil && source.endReached(UInt16(i)) != nil {

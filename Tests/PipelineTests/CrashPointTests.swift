@@ -47,7 +47,9 @@ import Testing
     for name in ["plans.append", "state.save", "store.apply", "outlet.send", "outlet.flush", "source.commit"] {
       #expect(world.faults.trace.contains(name), "\(name) happens")
     }
-    let kinds = String(decoding: remains.dump, as: UTF8.self).split(separator: "\n").map { $0.split(separator: "\t")[0] }
+    let kinds = String(decoding: remains.dump, as: UTF8.self).split(separator: "\n").map {
+      $0.split(separator: "\t")[0]
+    }
     #expect(Set(kinds) == ["catalog", "content", "genre", "metric", "user"])
     if let path = ProcessInfo.processInfo.environment["THALWEG_KEEP_DUMP"] {
       FileManager.default.createFile(atPath: path, contents: Data(remains.dump))
@@ -73,7 +75,8 @@ import Testing
         guard isComplete || number < 7 || Date() < deadline else { continue }
         let faults = Faults.dying(at: point, after: after)
         let world = World(faults: faults)
-        let name = "crash \(after ? "after" : "before") step \(point) \(trace[point - 1]), unacknowledged \(delivering ? "delivered" : "lost")"
+        let name =
+          "crash \(after ? "after" : "before") step \(point) \(trace[point - 1]), unacknowledged \(delivering ? "delivered" : "lost")"
         do {
           try world.runThroughCrash(delivering: delivering)
           if let difference = expected.difference(world.remains()) {
@@ -102,8 +105,12 @@ import Testing
 
   /// Some of each kind, spread over the run, rare kinds first.
   private static func sample(_ trace: [String]) -> [Int] {
-    let kinds = ["plans.append", "state.save", "source.commit", "store.apply", "outlet.send", "outlet.flush", "source.poll"]
-    let byName = Dictionary(grouping: trace.indices.map { $0 + 1 }.filter { kinds.contains(trace[$0 - 1]) }) { trace[$0 - 1] }
+    let kinds = [
+      "plans.append", "state.save", "source.commit", "store.apply", "outlet.send", "outlet.flush", "source.poll",
+    ]
+    let byName = Dictionary(grouping: trace.indices.map { $0 + 1 }.filter { kinds.contains(trace[$0 - 1]) }) {
+      trace[$0 - 1]
+    }
     var queues = byName.values.map { all in
       stride(from: 0, to: all.count, by: max(1, all.count / 12)).map { all[$0] }
     }.sorted { ($0.count, $0[0]) < ($1.count, $1[0]) }

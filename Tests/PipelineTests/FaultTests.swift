@@ -279,7 +279,8 @@ import Testing
     world.log.remake("events.rate", partitions: 3)
     for n in 0..<before + 50 {
       for partition in 0..<3 as Range<Int32> {
-        world.log.append("events.rate", partition, key: nil, value: Array("{\"n\":\(n)}".utf8), timestamp: Timeline.start)
+        world.log.append(
+          "events.rate", partition, key: nil, value: Array("{\"n\":\(n)}".utf8), timestamp: Timeline.start)
       }
     }
     do {
@@ -308,8 +309,10 @@ import Testing
     try world.run()
     let folded = world.worker.status.eventsFolded
     world.log.create("events.watch", partitions: 4)
-    let value = #"{"schema":"watch/1","event_id":"new","timestamp":1793600000000,"user_id":"fresh","content_id":"t1","completion_rate":0.5}"#
-    world.log.append("events.watch", 3, key: Array("fresh".utf8), value: Array(value.utf8), timestamp: 1_793_600_000_000)
+    let value =
+      #"{"schema":"watch/1","event_id":"new","timestamp":1793600000000,"user_id":"fresh","content_id":"t1","completion_rate":0.5}"#
+    world.log.append(
+      "events.watch", 3, key: Array("fresh".utf8), value: Array(value.utf8), timestamp: 1_793_600_000_000)
     try world.begin()
     try world.settle()
     #expect(world.worker.status.eventsFolded == folded + 1)

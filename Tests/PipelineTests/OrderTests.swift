@@ -21,10 +21,14 @@ import Testing
     world.patience = 50_000
     let lines = timeline.phases.flatMap(\.lines)
     // A shuffled production keeps the order within each partition, as producers side by side do.
-    var queues = Dictionary(grouping: lines) { "\($0.topic)/\($0.partition)" }.sorted { $0.key < $1.key }.map { Array($0.value) }
+    var queues = Dictionary(grouping: lines) { "\($0.topic)/\($0.partition)" }.sorted { $0.key < $1.key }.map {
+      Array($0.value)
+    }
     var random = UInt64(seed) &* 0x9e37_79b9_7f4a_7c15 | 1
     var order: [Timeline.Line] = []
-    if seed == 0 { order = lines } else {
+    if seed == 0 {
+      order = lines
+    } else {
       while !queues.isEmpty {
         random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         let at = Int(random >> 33) % queues.count
@@ -60,7 +64,9 @@ import Testing
     #expect(world.worker.status.turn > 3 || delivery > 10_000)
   }
 
-  @Test(arguments: [1, 2, 3]) func `topics produced in any order against one another leave the same bytes`(seed: Int) throws {
+  @Test(arguments: [1, 2, 3]) func `topics produced in any order against one another leave the same bytes`(seed: Int)
+    throws
+  {
     let world = try backlog(Timeline(), shuffledBy: seed)
     let difference = try Self.expected.get().difference(world.remains())
     #expect(difference == nil)

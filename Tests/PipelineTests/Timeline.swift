@@ -118,7 +118,8 @@ struct Timeline {
     var lines = [title(3, time, version: 1), title(titles, time), title(5, time, version: 2)]
     lines.append(Line(topic: "content.catalog", partition: 1, key: "t7", value: "", time: time))
     if hasFaults {
-      lines.append(Line(topic: "content.catalog", partition: 2, key: "t8", value: #"{"schema":"catalog/9"}"#, time: time))
+      lines.append(
+        Line(topic: "content.catalog", partition: 2, key: "t8", value: #"{"schema":"catalog/9"}"#, time: time))
     }
     return lines
   }
@@ -146,19 +147,24 @@ struct Timeline {
     }
     switch i % 20 {
     case 0, 1, 2, 3, 4, 5, 6:
-      let shown = (0..<4).map { #"{"content_id":"t\#((content + $0) % 26)","position":\#($0 + 1),"explored":\#($0 == 3)}"# }
+      let shown = (0..<4).map {
+        #"{"content_id":"t\#((content + $0) % 26)","position":\#($0 + 1),"explored":\#($0 == 3)}"#
+      }
       return line(
-        "events.impression", "impression/1", user + #","decision_id":"d\#(i)","items":[\#(shown.joined(separator: ","))]"#)
+        "events.impression", "impression/1",
+        user + #","decision_id":"d\#(i)","items":[\#(shown.joined(separator: ","))]"#)
     case 7, 8, 9, 10:
       guard i < 700 || i > 1500 else { return line("events.search", "search/1", user + #","query":"q\#(i % 9)""#) }
       return line("events.click", "click/1", both + #","decision_id":"d\#(i - 7)","position":1"#)
     case 11, 12, 13:
-      return line("events.watch", "watch/1", both + #","duration_seconds":\#(600 + i % 50 * 100),"context":{"device":"tv"}"#)
+      return line(
+        "events.watch", "watch/1", both + #","duration_seconds":\#(600 + i % 50 * 100),"context":{"device":"tv"}"#)
     case 14: return line("events.rate", "rate/1", both + #","rating":\#(1 + i / 20 % 5)"#)
     case 15:
       let action = ["like", "favorite", "share", "block", "dislike", "correction"][i / 20 % 6]
       return line("events.interaction", "interaction/1", both + #","action":"\#(action)""#)
-    case 16: return line("events.preference", "preference/1", user + #","device_id":"x","genre_scores":{"drama":0.\#(i % 9)}"#)
+    case 16:
+      return line("events.preference", "preference/1", user + #","device_id":"x","genre_scores":{"drama":0.\#(i % 9)}"#)
     case 17:
       return line(
         "events.availability", "availability/1",
@@ -166,7 +172,9 @@ struct Timeline {
     case 18:
       return line(
         "decisions", "decision/1",
-        user + #","decision_id":"d\#(i)","policy":"p","model_version":"1","items":[{"content_id":"t\#(content)","position":1,"propensity":0.5}]"#)
+        user
+          + #","decision_id":"d\#(i)","policy":"p","model_version":"1","items":[{"content_id":"t\#(content)","position":1,"propensity":0.5}]"#
+      )
     default:
       let value = #"{"event_id":"e\#(i)","timestamp":\#(late),\#(both),"action":"watch_partial","completion_rate":0.4}"#
       return Line(topic: "user-interactions", partition: Int32(i % 3), key: "u\(viewer)", value: value, time: time)

@@ -166,7 +166,8 @@ final class World {
         alerts.insert(value)
       } else {
         letters.insert(
-          record.headers.map { "\($0.name)=\(String(decoding: $0.value, as: UTF8.self))" }.joined(separator: " ") + value)
+          record.headers.map { "\($0.name)=\(String(decoding: $0.value, as: UTF8.self))" }.joined(separator: " ")
+            + value)
       }
     }
     let features = shelf.contents.hashes.filter { !$0.key.starts(with: Array("meta:".utf8)) }.map { key, fields in
@@ -194,7 +195,8 @@ extension World.Remains {
       guard a != b else { return nil }
       let missing = a.filter { !b.contains($0) }
       let surplus = b.filter { !a.contains($0) }
-      return "\(name): \(missing.count) missing \(missing.first?.prefix(300) ?? ""), \(surplus.count) surplus \(surplus.first?.prefix(300) ?? "")"
+      return
+        "\(name): \(missing.count) missing \(missing.first?.prefix(300) ?? ""), \(surplus.count) surplus \(surplus.first?.prefix(300) ?? "")"
     }
     return first("features", features, other.features) ?? first("alerts", alerts, other.alerts)
       ?? first("dead letters", letters, other.letters)

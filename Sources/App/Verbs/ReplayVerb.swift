@@ -36,7 +36,9 @@ struct ReplayVerb: Verb {
       while !worker.replayIsDone, try worker.step(waitMs: 50), !context.stop.isRequested {}
       defer { worker.close() }
       guard !context.stop.isRequested else { throw Failure(ExitCode.failed, "stopped before the end") }
-      if verify, let live { try compare(live.road, worker.road, context.output) } else {
+      if verify, let live {
+        try compare(live.road, worker.road, context.output)
+      } else {
         worker.road.dump { context.output.write(String(decoding: $0, as: UTF8.self) + "\n") }
       }
       context.output.flush()
