@@ -4,7 +4,7 @@
 # ARGS go to the program: make demo ARGS="--for 30s --output json"
 
 PACKAGES := librdkafka-dev libhiredis-dev libsqlite3-dev libyaml-dev libssl-dev zlib1g-dev libxxhash-dev \
-            libjemalloc-dev redis-server kafkacat
+            libjemalloc-dev redis-server kafkacat openssl python3 python3-venv python3-redis
 MISSING = $(shell for p in $(PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PROGRAM := .build/release/thalweg

@@ -132,7 +132,7 @@ final class GroupSeat {
   static func claim(_ config: KafkaConfig, _ client: KafkaClient) throws(PortError) {
     let until = csys_monotonic_ns() + Int64(config.sessionTimeoutMs + 1_000) * 1_000_000
     var isAnnounced = false
-    while let other = try KafkaAdmin.members(of: config.group, client)?.first(where: { !$0.isSame(as: config) }) {
+    while let other = try members(config, client).first(where: { !$0.isSame(as: config) }) {
       guard csys_monotonic_ns() < until else { throw refused(config, other) }
       if !isAnnounced {
         isAnnounced = true
@@ -142,6 +142,23 @@ final class GroupSeat {
             + "it is a worker that has ended")
       }
       usleep(500_000)
+    }
+  }
+
+  /// Members of the group. A broker that has just started may still be loading who belongs to it: asked again for 30 s.
+  private static func members(
+    _ config: KafkaConfig, _ client: KafkaClient
+  ) throws(PortError) -> [GroupMemberInfo] {
+    let loading: Set<Int> = [
+      Int(RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS.rawValue), Int(RD_KAFKA_RESP_ERR_NOT_COORDINATOR.rawValue),
+      Int(RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE.rawValue),
+    ]
+    let until = csys_monotonic_ns() + 30_000_000_000
+    while true {
+      do throws(PortError) { return try KafkaAdmin.members(of: config.group, client) ?? [] } catch {
+        guard loading.contains(error.number), csys_monotonic_ns() < until else { throw error }
+        usleep(250_000)
+      }
     }
   }
 

@@ -39,7 +39,7 @@ final class Browser {
 
   deinit {
     session = ""
-    try? call("Browser.close")
+    _ = try? call("Browser.close")
     kill(process.processIdentifier, SIGKILL)
     close(commands)
     close(answers)

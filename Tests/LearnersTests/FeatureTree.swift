@@ -69,7 +69,7 @@ func difference(_ expected: Any, _ got: Any?, at path: String, tolerance: Double
   let isMap = ["affinity", "affinity_corrected", "hours", "weekdays", "explicit"].contains { path.hasSuffix($0) }
   for key in Set(object.keys).union(isMap ? other.keys.map { $0 } : []).sorted() {
     let value = object[key] ?? NSNumber(value: 0)
-    let present = other[key] ?? (isMap && value is NSNumber ? NSNumber(value: 0) : nil)
+    let present: Any? = other[key] ?? (isMap && value is NSNumber ? NSNumber(value: 0) : nil)
     if let found = difference(value, present, at: "\(path).\(key)", tolerance: tolerance) { return found }
   }
   return nil

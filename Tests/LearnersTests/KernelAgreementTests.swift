@@ -14,7 +14,7 @@ struct KernelAgreementTests {
       z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
       z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
       let unit = Float(Int64(bitPattern: z ^ (z >> 31)) >> 11) / 4_503_599_627_370_496
-      return unit * [1, 1e-20, 1e6, 3e-39][Int(z & 3)]
+      return unit * [1, 1e-20, 1e6, Float(bitPattern: 2_140_900)][Int(z & 3)]
     }
   }
 
@@ -76,7 +76,7 @@ struct KernelAgreementTests {
     #expect(Elementary.exp(-800) == 0 && Elementary.exp(710) == .infinity && Elementary.exp(.nan).isNaN)
     #expect(Elementary.exp(-740) > 0 && Elementary.exp2(1023) == 0x1p1023)
     #expect(Elementary.ln(0) == -.infinity && Elementary.ln(-1).isNaN && Elementary.ln(1) == 0)
-    #expect(abs(Elementary.ln(5e-324) - Foundation.log(5e-324)) < 1e-12)
+    #expect(abs(Elementary.ln(Double.leastNonzeroMagnitude) - Foundation.log(Double.leastNonzeroMagnitude)) < 1e-12)
     #expect(Elementary.power(0.95, 0) == 1 && abs(Elementary.power(0.95, 100) - Foundation.pow(0.95, 100)) < 1e-16)
   }
 }
