@@ -58,7 +58,8 @@ public final class KafkaSource: EventSource {
   }
 
   public func partitions(of topics: [String]) throws(PortError) -> [TopicPartition] {
-    try TopicQuery.partitions(of: topics, reader)
+    // While reading, whoever asks must not be held up for long by brokers that do not answer.
+    try TopicQuery.partitions(of: topics, reader, timeoutMs: lane == nil ? 10_000 : 1_000)
   }
 
   public func watermarks(_ partition: TopicPartition, timeoutMs: Int) throws(PortError) -> Watermarks {

@@ -271,9 +271,14 @@ public final class Worker {
     }
   }
 
-  /// Partitions of the input topics that exist now and are not read; nil = the log did not answer.
+  /// Partitions of the input topics that exist now and are not read; nil = the log did not answer, which is noted for
+  /// ``secondsWithoutLog``.
   public func addedPartitions() -> [TopicPartition]? {
-    guard let found = try? source.partitions(of: options.inputs.map(\.name)) else { return nil }
+    guard let found = try? source.partitions(of: options.inputs.map(\.name)) else {
+      if logTroubleSince == 0 { logTroubleSince = clock.monotonicNs }
+      return nil
+    }
+    logTroubleSince = 0
     let known = Set(intake.inputs.map(\.partition))
     return found.filter { !known.contains($0) }
   }

@@ -113,6 +113,6 @@ final class WorkerHost {
     }
   }
 
-  /// How often the topics are looked at for new partitions.
-  private static let lookNs: Int64 = 30_000_000_000
+  /// How often the topics are looked at for new partitions, and the brokers for an answer.
+  private static let lookNs: Int64 = 10_000_000_000
 }
