@@ -16,7 +16,9 @@ struct DeadLettersReplay: Verb {
 
   func run(_ context: Context) throws {
     context.configureLog(atLeast: .warning)
-    guard !reason.isEmpty else { throw Failure(ExitCode.misuse, "say which: --reason R; `dead-letters tail` shows them") }
+    guard !reason.isEmpty else {
+      throw Failure(ExitCode.misuse, "say which: --reason R; `dead-letters tail` shows them")
+    }
     let path = context.settings.stateDir + "/dead-letters-replayed.json"
     var done = Progress(path)
     var sent = 0
@@ -52,9 +54,12 @@ struct DeadLettersReplay: Verb {
     }
     if !isDryRun {
       FileSystem.makeDirectory(context.settings.stateDir)
-      guard done.save() else { throw Failure(ExitCode.unavailable, "\(path) cannot be written: a second run would send them again") }
+      guard done.save() else {
+        throw Failure(ExitCode.unavailable, "\(path) cannot be written: a second run would send them again")
+      }
     }
-    context.output.line("\(sent) records \(isDryRun ? "would be sent" : "sent") again" + (cut > 0 ? ", \(cut) too large to send" : ""))
+    context.output.line(
+      "\(sent) records \(isDryRun ? "would be sent" : "sent") again" + (cut > 0 ? ", \(cut) too large to send" : ""))
   }
 
   /// Next dead-letter offset per reason and partition.

@@ -13,7 +13,8 @@ struct TryVerb: Verb {
   static let settings = ["kafka.brokers", "kafka.options"]
   @Option("sample", "File of records, one a line; - = standard input.") var sample = ""
   @Option("from-topic", "Reads the newest records of this topic.") var fromTopic = ""
-  @Option("topic", "With --sample: the input topic the records would come from; empty = the mapping's first.") var topic = ""
+  @Option("topic", "With --sample: the input topic the records would come from; empty = the mapping's first.")
+  var topic = ""
   @Option("count", short: "c", "At most so many records.", in: 1...1_000_000) var count = 20
   @Option("mapping", "Mapping file, or the name of one that ships; empty = the one of the settings.") var mapping = ""
 
@@ -33,7 +34,9 @@ struct TryVerb: Verb {
     }
     let wanted = fromTopic.isEmpty ? topic : fromTopic
     guard let input = wanted.isEmpty ? 0 : compiled.inputs.firstIndex(where: { $0.topic == wanted }) else {
-      throw Failure(ExitCode.misuse, "the mapping has no input \(wanted); it has \(compiled.inputs.map(\.topic).joined(separator: ", "))")
+      throw Failure(
+        ExitCode.misuse,
+        "the mapping has no input \(wanted); it has \(compiled.inputs.map(\.topic).joined(separator: ", "))")
     }
     if fromTopic.isEmpty {
       let path = sample == "-" ? "/dev/stdin" : sample
@@ -54,7 +57,9 @@ struct TryVerb: Verb {
         }
       }
     }
-    if trial.rejected > 0 { throw Failure(ExitCode.failed, "\(trial.rejected) of \(trial.seen) records would be dead letters") }
+    if trial.rejected > 0 {
+      throw Failure(ExitCode.failed, "\(trial.rejected) of \(trial.seen) records would be dead letters")
+    }
   }
 }
 
