@@ -59,7 +59,11 @@ struct KafkaRealTests {
       try admin.create(topic: "bad", partitions: 1, settings: [("cleanup.policy", "sometimes")])
     }
     #expect(bad?.message.contains("topic bad") == true)
-    let described = try admin.describe(topic: "watch")
+    var described = try admin.describe(topic: "watch")
+    for _ in 0..<200 where described?.partitionCount != 3 || described?.leaderless != [] {
+      usleep(50_000)  // a broker learns of a new topic after it has said that it made it
+      described = try admin.describe(topic: "watch")
+    }
     #expect(described?.partitionCount == 3 && described?.leaderless == [])
     let retention = described?.settings?.first { $0.name == "retention.ms" }
     #expect(retention?.value == "-1" && retention?.isOwn == true)

@@ -52,7 +52,7 @@ import Testing
     }
     #expect(Set(kinds) == ["catalog", "content", "genre", "metric", "user"])
     if let path = ProcessInfo.processInfo.environment["THALWEG_KEEP_DUMP"] {
-      FileManager.default.createFile(atPath: path, contents: Data(remains.dump))
+      _ = FileManager.default.createFile(atPath: path, contents: Data(remains.dump))
     }
   }
 
