@@ -50,7 +50,9 @@ extension Worker {
   private func openStore(hasState: Bool) throws(WorkerFault) {
     let mark: StoreMark?
     do { mark = try store.open(group: options.group) } catch {
-      guard hasState, error.isRetriable else { throw WorkerFault.port(error) }
+      guard error.isRetriable else { throw WorkerFault.port(error) }
+      // Without a state only the store knows which lineage comes next.
+      guard hasState else { throw WorkerFault.storeAway(error) }
       Log.shared.warning(
         "the feature store is not reachable; folding goes on and publishing follows",
         mend: "start it, or check redis.url", ["cause": .text(error.message)])

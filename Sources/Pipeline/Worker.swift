@@ -175,6 +175,7 @@ public final class Worker {
     try collectCheckpoint(waiting: true)
     let isSaved = try checkpoint(isClean: pending.isEmpty)
     try collectCheckpoint(waiting: true)
+    Log.shared.info("stopped", ["turn": .integer(Int(manifest.turn)), "saved": .flag(isSaved)])
     close()
     return isSaved
   }

@@ -78,6 +78,8 @@ public enum WorkerFault: Error, CustomStringConvertible, Sendable {
   case gap(TopicPartition, from: Int64, to: Int64, detail: String)
   case state(StateFault)
   case port(PortError)
+  /// There is no state and the feature store, which knows the last lineage, does not answer.
+  case storeAway(PortError)
   case refused(String)
 
   public var description: String {
@@ -88,7 +90,7 @@ public enum WorkerFault: Error, CustomStringConvertible, Sendable {
     case .state(.corrupt(let text)): "the state is damaged: \(text)"
     case .state(.format(let text)): text
     case .state(.io(let text)): "the state could not be read or written: \(text)"
-    case .port(let error): error.message
+    case .port(let error), .storeAway(let error): error.message
     case .refused(let text): text
     }
   }

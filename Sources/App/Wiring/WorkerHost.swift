@@ -64,15 +64,53 @@ final class WorkerHost {
     }
   }
 
-  /// Starts; a damaged state, already set aside, is rebuilt from the log.
-  func start() throws {
-    do { try worker.start(catalog: catalog) } catch WorkerFault.state(.corrupt(let text)) {
-      Log.shared.error(
-        "the state was damaged and set aside; it is rebuilt from the log",
-        mend: "nothing, if the log reaches back far enough; else restore a state backup", ["cause": .text(text)])
+  /// Starts; a damaged state, already set aside, is rebuilt from the log. Without a state it waits for the store.
+  ///
+  /// - Parameter each: Asked ten times a second while it waits; false = give up.
+  /// - Returns: False = it gave up.
+  @discardableResult
+  func start(while each: () -> Bool = { true }) throws -> Bool {
+    var hasSaid = false
+    while true {
+      switch try begin() {
+      case .begun: return true
+      case .damaged(let text):
+        Log.shared.error(
+          "the state was damaged and set aside; it is rebuilt from the log",
+          mend: "nothing, if the log reaches back far enough; else restore a state backup", ["cause": .text(text)])
+      case .storeAway(let text):
+        if !hasSaid {
+          Log.shared.warning(
+            "there is no state and the feature store does not answer; waiting for it",
+            mend: "start it, or check redis.url", ["cause": .text(text)])
+        }
+        hasSaid = true
+        for _ in 0..<10 {
+          guard each() else { return false }
+          usleep(100_000)
+        }
+      }
       worker.close()
       worker = try makeWorker()
+    }
+  }
+
+  private enum Beginning {
+    case begun
+    case damaged(String)
+    case storeAway(String)
+  }
+
+  private func begin() throws -> Beginning {
+    do throws(WorkerFault) {
       try worker.start(catalog: catalog)
+      return .begun
+    } catch {
+      switch error {
+      case .state(.corrupt(let text)): return .damaged(text)
+      case .storeAway(let cause): return .storeAway(cause.message)
+      default: throw error
+      }
     }
   }
 
@@ -82,13 +120,13 @@ final class WorkerHost {
   ///
   /// - Parameter each: Called after every round; false = stop now.
   func run(while each: () -> Bool) throws {
-    try start()
+    guard try start(while: each) else { return worker.close() }
     while true {
       let isRestart = try rounds(while: each)
       _ = try worker.stop(deadlineMs: 8000)
       guard isRestart else { return }
       worker = try makeWorker()
-      try start()
+      guard try start(while: each) else { return worker.close() }
     }
   }
 
