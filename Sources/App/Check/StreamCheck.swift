@@ -13,7 +13,7 @@ struct StreamCheck {
   }
   let folder: StreamFolder
   let output: Output
-  private static let partitions = 16
+  private static let partitions = 64
   /// Kinds that the mixed topic carries, so that the events of one row keep their order.
   private static let mixed: Set<String> = ["watch", "click", "rate", "impression", "interaction"]
 
