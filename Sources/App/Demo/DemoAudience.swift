@@ -22,6 +22,7 @@ struct DemoAudience {
   let viewers: [String]
   /// Titles by how often the rows show them; the audience prefers the front.
   let popular: [Int]
+  private static let madeUpViewers = 12_000
   private(set) var breaksAt = 8.0
   private(set) var mendsAt = 10.5
   private var random = DemoRandom(0x5eed)
@@ -70,15 +71,16 @@ struct DemoAudience {
 
   /// What one made-up visit leaves behind: a list shown, perhaps a click, a watch, a rating.
   mutating func visit(at time: Int64, second: Double) -> [OutRecord] {
-    let viewer = random.below(viewers.count)
-    let user = viewers[viewer]
+    // A quarter of the visits are the rows' own viewers; the others keep the caps per viewer and day far away.
+    let viewer = random.unit() < 0.25 ? random.below(viewers.count) : viewers.count + random.below(Self.madeUpViewers)
+    let user = viewer < viewers.count ? viewers[viewer] : "m\(viewer - viewers.count)"
     serial += 1
     let decision = "s\(serial)"
     var shown: [Int] = []
     while shown.count < 4 {
       // Squared: the front of the list is met far more often.
       let place =
-        shown.isEmpty && random.unit() < 0.35
+        shown.isEmpty && random.unit() < 0.22
         ? 0 : Int(Double(popular.count) * random.unit() * random.unit() * random.unit())
       let title = popular[min(popular.count - 1, place)]
       if !shown.contains(title) { shown.append(title) }
