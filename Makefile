@@ -5,6 +5,8 @@
 
 PACKAGES := librdkafka-dev libhiredis-dev libsqlite3-dev libyaml-dev libssl-dev zlib1g-dev libxxhash-dev \
             libjemalloc-dev redis-server kafkacat openssl python3 python3-venv python3-redis
+# The real Kafka of the library runs on Java.
+PACKAGES += $(if $(wildcard ../shared/kafka),openjdk-17-jre-headless)
 MISSING = $(shell for p in $(PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PROGRAM := .build/release/thalweg
