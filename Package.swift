@@ -10,10 +10,13 @@ let house: [SwiftSetting] = [
   // Exclusivity is checked in debug builds and tests; in release it cost 3 % of the road.
   .unsafeFlags(["-cross-module-optimization", "-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
+// Fuzzing needs libFuzzer's runtime without its main; the variable holds its path (see .ci/run).
+let fuzzRuntime = Context.environment["FUZZ_RUNTIME"]
+let instrumented = house + (fuzzRuntime == nil ? [] : [.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"])])
 let exact: [CSetting] = [.unsafeFlags(["-ffp-contract=off", "-O3"])]
 
 func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: house)
+  .target(name: name, dependencies: dependencies, swiftSettings: instrumented)
 }
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
   .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: house)
@@ -83,3 +86,12 @@ let package = Package(
     tests("AppTests", ["App", "JSON", "Options", "Learners", "Events", "KafkaPort", "Ports"]),
   ]
 )
+
+if let fuzzRuntime {
+  package.products.append(.executable(name: "fuzz", targets: ["fuzz"]))
+  package.targets.append(
+    .executableTarget(
+      name: "fuzz", dependencies: ["Events"], path: "Sources/Fuzz",
+      swiftSettings: instrumented + [.enableExperimentalFeature("Extern")],
+      linkerSettings: [.unsafeFlags([fuzzRuntime]), .linkedLibrary("stdc++"), .linkedLibrary("m")]))
+}
