@@ -63,7 +63,11 @@ final class MeasuredRun {
         startCPU = Self.cpuSeconds()
       }
       try host.start()
-      while Int(host.worker.status.eventsFolded) < maxEvents { _ = try host.worker.step(waitMs: 20) }
+      var progress = BackfillProgress()
+      while Int(host.worker.status.eventsFolded) < maxEvents {
+        _ = try host.worker.step(waitMs: 20)
+        if output.isTerminal { progress.show(host.worker, output) }
+      }
       try host.worker.publishEverything()
       let elapsed = Double(clock.monotonicNs - startNs) / 1e9
       let cpu = Self.cpuSeconds() - startCPU

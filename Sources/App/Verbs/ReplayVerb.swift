@@ -33,7 +33,10 @@ struct ReplayVerb: Verb {
       }
       let worker = try makeWorker(context, folder: folder, work: work, live: live?.manifest)
       try worker.start(catalog: try CatalogFiles.read(context.settings.catalog.files))
-      while !worker.replayIsDone, try worker.step(waitMs: 50), !context.stop.isRequested {}
+      var progress = BackfillProgress()
+      while !worker.replayIsDone, try worker.step(waitMs: 50), !context.stop.isRequested {
+        progress.show(worker, context.output)
+      }
       defer { worker.close() }
       guard !context.stop.isRequested else { throw Failure(ExitCode.failed, "stopped before the end") }
       if verify, let live {

@@ -17,8 +17,11 @@ struct WorkerVerb: Verb {
     let service = try Worded.errors { try WorkerService(host: host, context: context) }
     defer { service.close() }
     try Worded.errors {
+      var progress = BackfillProgress()
+      let isBackfill = context.settings.until == .caughtUp
       try host.run {
         service.tick()
+        if isBackfill { progress.show(host.worker, context.output) }
         return !context.stop.isRequested
       }
     }
