@@ -235,7 +235,7 @@ public enum Shipped {
         # alerts_topic: alerts.drift
         # Where records go that cannot become events.
         # dead_letter_topic: dlq.events
-        # Where decisions go once their rewards are known, as VW DSJSON.
+        # Where decisions go once their rewards are known, as VW DSJSON. Not in effect in this version.
         # resolved_topic: decisions.resolved
         # Handed to librdkafka as they are: TLS, SASL and any other property.
         # options: {}
@@ -460,7 +460,7 @@ public enum Shipped {
         # all.
         # completion: partial
 
-      # How long a shown title waits for feedback.
+      # How long a shown title waits for feedback. Declared, not in effect in this version.
       reward:
         # fed = only items with feedback wait beyond the short window; all = every item, for topics without
         # clicks. One of fed, all.
@@ -476,7 +476,7 @@ public enum Shipped {
         # What an observed item without feedback learns. -1 to 1.
         # default: 0
 
-      # Logged decisions.
+      # Logged decisions. Declared, not in effect in this version.
       decision:
         # Which items without feedback were seen: cascade = those above some feedback, first = position 1,
         # all. One of cascade, first, all.
@@ -484,7 +484,7 @@ public enum Shipped {
         # How long resolved items stay readable as decision:ID. 1m to 365d.
         # keep: 7d
 
-      # The models that learn which title to show.
+      # The models that learn which title to show. Declared, not in effect in this version.
       bandit:
         # Whether the shared model learns from resolved decisions.
         # enabled: true
@@ -506,12 +506,12 @@ public enum Shipped {
         # Genres that have a slot of their own in the context; others share hashed slots up to 30.
         # genres: [sci-fi, fantasy, thriller, horror, comedy, drama, action, romance, documentary, mystery, adventure, animation, crime, family, war, western, music, history, biography, sport]
 
-      # One arm per title.
+      # One arm per title. Declared, not in effect in this version.
       arms:
         # Titles that have an arm of their own; the one updated longest ago makes room. 1 to 10000000.
         # max: 50000
 
-      # Published model snapshots.
+      # Published model snapshots. Declared, not in effect in this version.
       model:
         # Time between two published snapshots of a model. 100ms to 1d.
         # interval: 10s

@@ -22,6 +22,9 @@ struct BenchW1: Verb {
     guard !brokers.isEmpty, !redis.isEmpty, !catalog.isEmpty else {
       throw Failure(ExitCode.misuse, "bench w1 needs --brokers, --redis and --catalog")
     }
+    guard bandit == .off else {
+      throw Failure(ExitCode.misuse, "the road does not learn arms yet; run with --bandit off")
+    }
     let run = MeasuredRun(name: "thalweg", maxEvents: maxEvents)
     let folder = "thalweg-w1-\(getpid())"
     defer { FileSystem.removeTree(folder) }
@@ -29,10 +32,9 @@ struct BenchW1: Verb {
       "w1",
       [
         ("kafka.brokers", brokers), ("redis.url", "redis://" + redis), ("catalog.files", catalog),
-        ("state_dir", folder), ("log.level", "warning"),
-      ]
-        + (bandit == .on
-          ? [("bandit.learn_from", "events")] : [("folds", "vector,trust"), ("bandit.learn_from", "decisions")]))
+        ("state_dir", folder), ("log.level", "warning"), ("folds", "vector,trust"),
+        ("bandit.learn_from", "decisions"),
+      ])
     try run.measure(loaded, context.output)
   }
 }

@@ -10,7 +10,8 @@ public struct KafkaSettings: Sendable {
     in: .seconds(6)...(.seconds(300))) public var sessionTimeout: Duration = .seconds(10)
   @Option("alerts_topic", "Where drift alerts go, as CloudEvents.") public var alertsTopic = "alerts.drift"
   @Option("dead_letter_topic", "Where records go that cannot become events.") public var deadLetterTopic = "dlq.events"
-  @Option("resolved_topic", "Where decisions go once their rewards are known, as VW DSJSON.")
+  @Option(
+    "resolved_topic", "Where decisions go once their rewards are known, as VW DSJSON. Not in effect in this version.")
   public var resolvedTopic = "decisions.resolved"
   @Option("options", "Handed to librdkafka as they are: TLS, SASL and any other property.")
   public var options = PassThrough()
