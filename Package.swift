@@ -52,7 +52,7 @@ let package = Package(
 
     // Loop: generic over ports.
     library("Ports", ["Events", "Kernels"]),
-    library("Pipeline", ["Ports", "Events", "Learners", "Telemetry", "Kernels", "JSON"]),
+    library("Pipeline", ["Ports", "Events", "Learners", "Bandits", "Telemetry", "Kernels", "JSON"]),
 
     // Adapters.
     library("KafkaPort", ["Ports", "Events", "CRdKafka", "CSys", "Telemetry"]),
@@ -79,7 +79,7 @@ let package = Package(
     tests("EventsTests", ["Events", "JSON", "Options"]),
     tests("LearnersTests", ["Learners", "Events", "Kernels", "JSON"], resources: [.copy("Golden")]),
     tests("BanditsTests", ["Bandits", "JSON"]),
-    tests("PipelineTests", ["Pipeline", "MemoryPort", "SQLitePort", "Ports", "Events", "Learners", "Kernels"]),
+    tests("PipelineTests", ["Pipeline", "MemoryPort", "SQLitePort", "Ports", "Events", "Learners", "Bandits", "Kernels"]),
     tests("AdapterTests", ["KafkaPort", "RedisPort", "SQLitePort", "MemoryPort", "Ports", "Events", "JSON"]),
     tests("TelemetryTests", ["Telemetry"]),
     tests("NetTests", ["Net", "CSys"]),

@@ -38,13 +38,7 @@ public struct BetaModel<F: NumberFormat>: BanditModel {
 
   public func estimate(_ arm: Int, _ x: UnsafePointer<Double>) -> Estimate {
     let (n, wins) = counts(arm)
-    let alpha = 1 + max(0, wins)
-    let beta = 1 + max(0, n - wins)
-    let total = alpha + beta
-    var estimate = Estimate(mean: alpha / total, width: (alpha * beta / (total * total * (total + 1))).squareRoot())
-    estimate.successes = alpha
-    estimate.failures = beta
-    return estimate
+    return .beta(successes: 1 + max(0, wins), failures: 1 + max(0, n - wins))
   }
 
   public func covariance(_ a: Int, _ x: UnsafePointer<Double>, _ b: Int, _ y: UnsafePointer<Double>) -> Double {

@@ -1,3 +1,5 @@
+import Kernels
+
 /// Random numbers that are functions of what they decide: nothing is kept, a replay repeats them.
 ///
 /// A draw is keyed by (model, decision, slot, arm, turn); the key is mixed by SplitMix64's finaliser once per part.

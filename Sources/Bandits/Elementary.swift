@@ -1,22 +1,7 @@
-/// Logarithm and normal quantile in fixed polynomials: the same bits on every machine, whatever its libm.
-public enum Elementary {
-  /// Natural logarithm of a positive, finite number; within 2e-16 relative of the true one near and far from 1.
-  public static func ln(_ x: Double) -> Double {
-    if !(x > 0) { return x == 0 ? -.infinity : .nan }
-    if x == .infinity { return x }
-    var e = Int(x.exponent)
-    var m = x.significand
-    if m > 1.4142135623730951 {
-      m /= 2
-      e += 1
-    }
-    let t = (m - 1) / (m + 1)
-    let s = t * t
-    var p = 1.0 / 23
-    for n in [21, 19, 17, 15, 13, 11, 9, 7, 5, 3] as [Double] { p = p * s + 1 / n }
-    return Double(e) * 0.6931471805599453 + 2 * t * (p * s + 1)
-  }
+import Kernels
 
+/// The normal quantile in fixed polynomials: the same bits on every machine, whatever its libm.
+extension Elementary {
   /// The z below which a standard normal falls with probability p in (0, 1).
   ///
   /// - SeeAlso: Wichura 1988, algorithm AS 241 (PPND16), relative error 1e-16.

@@ -38,6 +38,9 @@ public struct HybridModel<F: NumberFormat>: BanditModel {
   public var armCount: Int { arms.count }
   public var sharesParameters: Bool { true }
 
+  /// What estimates are read from.
+  var solved: (prior: Posterior, arms: [Posterior]) { (prior, posteriors) }
+
   private mutating func grow(_ arm: Int) {
     while arms.count <= arm {
       arms.append(Sums(scale: scale, halfLife: halfLife))
@@ -87,30 +90,14 @@ public struct HybridModel<F: NumberFormat>: BanditModel {
       let own = Triangle.dot(x, x, dimension) / rho
       return Estimate(mean: prior.mean(x), width: max(0, own + prior.variance(x)).squareRoot())
     }
-    let padded = prior.padded
-    return withUnsafeTemporaryAllocation(of: Double.self, capacity: 3 * padded) { buffer in
-      let own = buffer.baseAddress!
-      let v = own + padded
-      let u = v + padded
-      prior.pad(x, into: own)
-      posteriors[arm].multiply(padded: own, into: v)
-      prior.multiply(padded: v, into: u)
-      let variance = Triangle.dot(v, own, padded) + rho * rho * Triangle.dot(u, v, padded)
-      return Estimate(mean: posteriors[arm].mean(x) + rho * prior.mean(v), width: max(0, variance).squareRoot())
-    }
+    return Posterior.hybrid(prior: prior, own: posteriors[arm], rho: rho, x)
   }
 
   public func covariance(_ a: Int, _ x: UnsafePointer<Double>, _ b: Int, _ y: UnsafePointer<Double>) -> Double {
     guard residuals else { return prior.covariance(x, y) }
-    let padded = prior.padded
-    return withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * padded) { buffer in
-      let v = buffer.baseAddress!
-      let w = v + padded
-      pull(a, x, into: v)
-      pull(b, y, into: w)
-      let own = a == b ? Triangle.dot(v, y, dimension) : 0
-      return own + rho * rho * prior.covariance(v, w)
-    }
+    return Posterior.hybrid(
+      prior: prior, a < posteriors.count ? posteriors[a] : nil, x, b < posteriors.count ? posteriors[b] : nil, y,
+      isSame: a == b, rho: rho)
   }
 
   /// M_a x.

@@ -1,4 +1,4 @@
-import Glibc
+import Kernels
 
 /// Online gradient descent per arm, linear (squared loss) or logistic: the baseline, and the seeds' `partial_fit`.
 ///
@@ -25,7 +25,7 @@ public struct OnlineModel<F: NumberFormat>: BanditModel {
   private func predict(_ arm: Int, _ x: UnsafePointer<Double>) -> Double {
     guard arm < weights.count else { return loss == .squared ? 0 : 0.5 }
     let sum = Triangle.dot(weights[arm], x, dimension)
-    return loss == .squared ? sum : 1 / (1 + exp(-sum))
+    return loss == .squared ? sum : 1 / (1 + Elementary.exp(-sum))
   }
 
   private mutating func step(_ arm: Int, _ x: UnsafePointer<Double>, _ error: Double) {

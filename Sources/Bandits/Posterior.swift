@@ -1,3 +1,5 @@
+import Kernels
+
 /// A solved model: A^-1 (packed Double), what A^-1 b is, and how it went. What is published.
 public struct Posterior: Sendable, Equatable {
   public let dimension: Int
@@ -25,6 +27,30 @@ public struct Posterior: Sendable, Equatable {
     coefficients = Array(repeating: 0, count: BanditKernels.padded(d))
     for i in 0..<d { inverse[BanditKernels.row(i) + i] = 1 / lambda }
     logDeterminant = Double(d) * Elementary.ln(lambda)
+  }
+
+  /// A part of a published snapshot; the prior where there is none.
+  public init(dimension d: Int, lambda: Double, _ part: ModelSnapshot.Part?) {
+    self.init(dimension: d, lambda: lambda)
+    guard let part else { return }
+    weight = part.weight
+    if part.theta.count == d { for i in 0..<d { coefficients[i] = part.theta[i] } }
+    guard part.inverse.count == Triangle.count(d) else { return }
+    for i in 0..<d {
+      for j in 0...i {
+        let value = part.inverse[Triangle.row(i) + j]
+        inverse[BanditKernels.row(i) + j] = value
+        if i / 16 == j / 16 { inverse[BanditKernels.row(j) + i] = value }
+      }
+    }
+  }
+
+  /// As a part of a snapshot.
+  public var part: ModelSnapshot.Part {
+    var triangle: [Double] = []
+    triangle.reserveCapacity(Triangle.count(dimension))
+    for i in 0..<dimension { for j in 0...i { triangle.append(inverse[BanditKernels.row(i) + j]) } }
+    return ModelSnapshot.Part(weight: weight, theta: theta, inverse: triangle)
   }
 
   public var theta: [Double] { Array(coefficients[..<dimension]) }
@@ -140,5 +166,44 @@ public struct Posterior: Sendable, Equatable {
       for j in 0..<i { w[j] -= l[Triangle.row(i) + j] * w[i] }
     }
     return (0..<d).map { theta[$0] + v * w[$0] }
+  }
+}
+
+/// The two-part belief of ``HybridModel``: an arm's own posterior around the shared one.
+extension Posterior {
+  static func hybrid(prior: Posterior, own arm: Posterior, rho: Double, _ x: UnsafePointer<Double>) -> Estimate {
+    let padded = prior.padded
+    return withUnsafeTemporaryAllocation(of: Double.self, capacity: 3 * padded) { buffer in
+      let own = buffer.baseAddress!
+      let v = own + padded
+      let u = v + padded
+      prior.pad(x, into: own)
+      arm.multiply(padded: own, into: v)
+      prior.multiply(padded: v, into: u)
+      let variance = Triangle.dot(v, own, padded) + rho * rho * Triangle.dot(u, v, padded)
+      return Estimate(mean: arm.mean(x) + rho * prior.mean(v), width: max(0, variance).squareRoot())
+    }
+  }
+
+  /// Covariance of two arms; nil = an arm without data.
+  static func hybrid(
+    prior: Posterior, _ a: Posterior?, _ x: UnsafePointer<Double>, _ b: Posterior?, _ y: UnsafePointer<Double>,
+    isSame: Bool, rho: Double
+  ) -> Double {
+    let padded = prior.padded
+    return withUnsafeTemporaryAllocation(of: Double.self, capacity: 3 * padded) { buffer in
+      let v = buffer.baseAddress!
+      let w = v + padded
+      let own = w + padded
+      func pull(_ arm: Posterior?, _ x: UnsafePointer<Double>, into v: UnsafeMutablePointer<Double>) {
+        prior.pad(x, into: own)
+        if let arm { return arm.multiply(padded: own, into: v) }
+        for i in 0..<padded { v[i] = own[i] / rho }
+      }
+      pull(a, x, into: v)
+      pull(b, y, into: w)
+      let shared = isSame ? Triangle.dot(v, y, prior.dimension) : 0
+      return shared + rho * rho * prior.covariance(v, w)
+    }
   }
 }

@@ -1,3 +1,5 @@
+import Kernels
+
 /// Symmetric matrices as packed lower triangles (row i holds i + 1 numbers), and what a solve needs of them.
 ///
 /// Row walks only: dots with fixed partial sums, everything else element by element, so that results depend on

@@ -1,4 +1,5 @@
 import Events
+import Kernels
 
 /// Stage M: metrics per global, genre and title in buckets of merge time, judged at every bucket's border (F1,
 /// decision 37), and the trend of genres.

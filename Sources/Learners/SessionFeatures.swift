@@ -1,3 +1,5 @@
+import Kernels
+
 /// The six session features (E7): [hours, page views, interactions, conversions, bounce rate, position].
 public struct SessionFeatures: Sendable, Equatable {
   public var hours = 0.0

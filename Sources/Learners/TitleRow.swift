@@ -1,4 +1,5 @@
 import Events
+import Kernels
 
 /// Voters of one day of a title.
 struct VoteDay: BitwiseCopyable {

@@ -1,3 +1,5 @@
+import Kernels
+
 /// Coefficients of the trust score and what counts as what: `v2` (default), `seed`, `seed-clamped`, `w1` are tables
 /// of this kind (spec 2.1, 2.2; decisions 14 and 29).
 public struct TrustPreset: Sendable, Equatable {

@@ -1,5 +1,6 @@
 import Events
 import Foundation
+import Kernels
 import Testing
 
 @testable import Learners

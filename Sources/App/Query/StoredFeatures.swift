@@ -1,4 +1,5 @@
 import JSON
+import Kernels
 import Learners
 import Ports
 
