@@ -83,7 +83,8 @@ let package = Package(
     tests("AdapterTests", ["KafkaPort", "RedisPort", "SQLitePort", "MemoryPort", "Ports", "Events", "JSON"]),
     tests("TelemetryTests", ["Telemetry"]),
     tests("NetTests", ["Net", "CSys"]),
-    tests("AppTests", ["App", "JSON", "Options", "Learners", "Events", "KafkaPort", "Ports"]),
+    tests(
+      "AppTests", ["App", "JSON", "Options", "Learners", "Bandits", "Events", "KafkaPort", "Ports", "Pipeline"]),
   ]
 )
 

@@ -64,6 +64,9 @@ public let program = Program<Context, Common>(
       .group(
         "alerts", "Drift alerts.",
         [.verb("tail", AlertsTail.self)]),
+      .group(
+        "decisions", "What was decided, and what it earned.",
+        [.verb("tail", DecisionsTail.self), .verb("export", DecisionsExport.self)]),
       .verb("lag", LagVerb.self),
       .group(
         "topics", "The topics read and written.",

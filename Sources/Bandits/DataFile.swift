@@ -36,13 +36,15 @@ public struct Table: Sendable {
 
   public init(_ path: String, header: Bool = true) throws(DataError) {
     self.path = path
-    let text = String(decoding: try DataFile.bytes(path), as: UTF8.self)
-    var lines = text.split(separator: "\n").map { line in
-      line.split(separator: ",", omittingEmptySubsequences: false).map { field in
-        let kept = field.drop { $0 == " " || $0 == "\r" }
-        return String(kept.reversed().drop { $0 == " " || $0 == "\r" }.reversed())
+    // By bytes: to Swift a carriage return and a line feed are one character, which is no line feed.
+    var lines = try DataFile.bytes(path).split(separator: 0x0a).map { line in
+      line.split(separator: 0x2c, omittingEmptySubsequences: false).map { field in
+        let kept = field.drop(while: Self.isBlank)
+        return String(
+          decoding: kept[..<((kept.lastIndex { !Self.isBlank($0) } ?? kept.startIndex - 1) + 1)], as: UTF8.self)
       }
     }
+    lines.removeAll { $0 == [""] }
     guard !lines.isEmpty else { throw DataError("\(path) is empty") }
     let names = header ? lines.removeFirst() : []
     columns = names
@@ -52,6 +54,8 @@ public struct Table: Sendable {
     }
   }
   private let path: String
+
+  private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0d }
 
   public func column(_ name: String) throws(DataError) -> Int {
     guard let at = columns.firstIndex(of: name) else { throw DataError("\(path) has no column \(name)") }

@@ -105,24 +105,28 @@ public indirect enum Exploration: Sendable, Equatable {
           )
         }
       }
-      var wins = [Double](repeating: 0, count: n)
+      // One win is spread over all, so that nothing that may be chosen has none.
+      var wins = [Double](repeating: 1 / Double(n), count: n)
       for turn in 1...Self.jointDraws { wins[Self.argmax(slot.sample(v: v, turn: UInt64(turn)))] += 1 }
-      let count = Double(Self.jointDraws)
+      let count = Double(Self.jointDraws + 1)
       return (wins.map { $0 / count }, 0.5 / count.squareRoot())
     }
   }
 
   /// Index of the choice.
   func pick(_ slot: Slot) -> Int {
+    pick(slot, slot.draws.uniform(decision: slot.decision, slot: slot.slot, arm: .max))
+  }
+
+  /// - Parameter u: Uniform in (0, 1); what an outer form has not used of it serves the inner one.
+  private func pick(_ slot: Slot, _ u: Double) -> Int {
     switch self {
     case .thompson(let v): return Self.argmax(slot.sample(v: v, turn: 0))
     case .epsilon(let epsilon, let spread, let inner) where inner.isThompson:
-      let u = slot.draws.uniform(decision: slot.decision, slot: slot.slot, arm: .max)
-      if u >= epsilon { return inner.pick(slot) }
+      if u >= epsilon { return inner.pick(slot, (u - epsilon) / (1 - epsilon)) }
       let rest = Exploration.epsilon(1, spread, .uniform).shares(slot).shares
       return Self.locate(u / epsilon, rest)
-    default:
-      return Self.locate(slot.draws.uniform(decision: slot.decision, slot: slot.slot, arm: .max), shares(slot).shares)
+    default: return Self.locate(u, shares(slot).shares)
     }
   }
 

@@ -95,17 +95,19 @@ public struct LearnBench: Sendable {
     _ each: (Result) -> Void
   ) throws(DataError) {
     let count = variant == .coffee ? max(30, runs) : runs
-    var means: [Double] = []
-    var csv = write == nil || variant == .coffee ? nil : "run,step,row,choice\n"
-    for run in 0..<count {
+    let writes = write != nil && variant != .coffee
+    let seed = seed
+    let all = Runs.map(count) { run -> (mean: Double, csv: String) in
       var random = SplitMix(seed: Draws.mix(seed) ^ UInt64(run))
       let order = data.order(variant, run: run, &random)
       var model = fresh
-      means.append(
-        Self.once(data, variant, order, &model, exploration, Draws(model: seed &* 1000 &+ UInt64(run))) {
-          csv?.append("\(run),\($0),\($1),\($2)\n")
-        })
+      var csv = ""
+      let mean = Self.once(
+        data, variant, order, &model, exploration, Draws(model: seed &* 1000 &+ UInt64(run))
+      ) { if writes { csv += "\(run),\($0),\($1),\($2)\n" } }
+      return (mean, csv)
     }
+    let means = all.map(\.mean)
     let mean = means.reduce(0, +) / Double(count)
     let variance = means.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count - 1)
     let result = Result(
@@ -113,9 +115,10 @@ public struct LearnBench: Sendable {
       error: (variance / Double(count)).squareRoot())
     results.append(result)
     each(result)
-    if let write, let csv {
+    if let write, writes {
       try OutFile.makeFolder("\(write)/\(variant.rawValue)")
-      try OutFile.write(csv, to: "\(write)/\(variant.rawValue)/\(learner).csv")
+      try OutFile.write(
+        "run,step,row,choice\n" + all.map(\.csv).joined(), to: "\(write)/\(variant.rawValue)/\(learner).csv")
     }
   }
 

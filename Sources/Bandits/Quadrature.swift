@@ -71,7 +71,7 @@ enum Belief {
     return exp(a * log(x) + b * log1p(-x) - logBeta(a, b)) / a * fraction
   }
 
-  /// Probability that each is the largest, by one-dimensional quadrature to 1e-6; they sum to 1.
+  /// Probability that each is the largest, by one-dimensional quadrature to 1e-6; they sum to 1 and none is 0.
   static func winners(_ beliefs: [Belief]) -> [Double] {
     if beliefs.count == 1 { return [1] }
     let knots = beliefs.flatMap(\.knots)
@@ -90,7 +90,7 @@ enum Belief {
       for (a, b) in zip(cuts, cuts.dropFirst()) where b > a {
         total += simpson(integrand, a, b, tolerance: 1e-8 / Double(cuts.count))
       }
-      shares.append(max(0, total))
+      shares.append(max(1e-12, total))
     }
     let sum = shares.reduce(0, +)
     return shares.map { $0 / sum }

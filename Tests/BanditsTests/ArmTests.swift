@@ -186,4 +186,28 @@ private final class Contexts {
     let count = table.count
     #expect(count == 0)
   }
+
+  @Test func `a context that is no number, a constant one and twins do no harm`() {
+    let contexts = Contexts(count: 4, dimension: 4, seed: 1)
+    for i in 0..<4 { contexts.x[contexts.padded + i] = i == 2 ? .nan : 1 }
+    for i in 0..<4 { contexts.x[2 * contexts.padded + i] = i == 1 ? .infinity : 1 }
+    for i in 0..<4 { contexts.x[3 * contexts.padded + i] = 1 }
+    var table = ArmTable(dimension: 4, max: 64 * 4)
+    func event(_ title: UInt32, _ reward: Float, _ x: Int) -> ArmEvent {
+      ArmEvent(title: title, key: UInt64(title), time: 1, reward: reward, x: contexts.at(x))
+    }
+    var batch: [ArmEvent] = []
+    for _ in 0..<300 {
+      batch += [event(1, 0.7, 3), event(1, 1, 1), event(2, 0.7, 3), event(1, 1, 2), event(3, 0, 3)]
+    }
+    batch.withUnsafeBufferPointer { table.learn($0) }
+    let believed = (1...4).map { table.estimate($0, contexts.at(3)) }
+    for (mean, width) in believed { #expect(mean.isFinite && width.isFinite && width > 0) }
+    #expect(abs(believed[1].mean - 0.7) < 0.01 && abs(believed[0].mean - believed[1].mean) < 0.01, "\(believed)")
+    #expect(abs(believed[2].mean) < 1e-6 && believed[3].mean == 0 && believed[3].width == 2)
+    let updates = (1...3).map { table.updates($0) }
+    #expect(updates == [300, 300, 300], "contexts that are no numbers are left out")
+    let asymmetry = table.asymmetry()
+    #expect(asymmetry < 1e-3)
+  }
 }

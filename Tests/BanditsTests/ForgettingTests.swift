@@ -31,6 +31,47 @@ import Testing
     #expect(abs(sums.estimate(0, [1, 0]).mean - 0.5) < 0.02)
   }
 
+  /// Every learner that forgets, in both number formats: what is not met any more is as unknown as at the start.
+  private func unwinds<M: BanditModel>(_ fresh: M, _ name: String, prior: Double) {
+    var model = fresh
+    let seen = [0.0, 1]
+    for t in 0..<400 { model.learn(0, seen, reward: 1, at: Int64(t)) }
+    let before = model.estimate(0, seen)
+    #expect(before.width < prior / 4 && before.mean > 0.8, "\(name)")
+    for t in stride(from: 400, to: 1_000_400, by: 100) { model.learn(0, [1, 0], reward: 0.5, at: Int64(t)) }
+    model.publish(at: 1_000_400)
+    let after = model.estimate(0, seen)
+    #expect(abs(after.width - prior) < 2e-3 && abs(after.mean) < 1e-2, "\(name): \(after)")
+    let health = model.health
+    #expect(health.condition.isFinite && health.condition < 1e6 && health.failures == 0, "\(name): \(health)")
+    #expect(health.asymmetry < 1e-3, "\(name)")
+    for t in 0..<400 { model.learn(0, seen, reward: 1, at: 1_000_400 + Int64(t)) }
+    model.publish(at: 1_000_800)
+    #expect(model.estimate(0, seen).mean > 0.8, "\(name) learns again")
+  }
+
+  @Test func `forgetting never winds up, whatever the learner`() {
+    let scale = ContextScale(dimension: 2, limit: 1)
+    func all<F: NumberFormat>(_: F.Type) {
+      unwinds(SharedModel<F>(scale: scale, lambda: 4, halfLife: 1386), "shared \(F.name)", prior: 0.5)
+      unwinds(DisjointModel<F>(scale: scale, lambda: 4, halfLife: 1386), "disjoint \(F.name)", prior: 0.5)
+      unwinds(InverseModel<F>(scale: scale, lambda: 4, halfLife: 1386), "inverse \(F.name)", prior: 0.5)
+      // The prior of an arm is the shared part's uncertainty and its own: 1/4 + 1/8.
+      unwinds(
+        HybridModel<F>(scale: scale, lambda: 4, rho: 8, halfLife: 1386, sharedHalfLife: 2772), "hybrid \(F.name)",
+        prior: 0.375.squareRoot())
+    }
+    all(Production.self)
+    all(Exact.self)
+    var beta = BetaModel<Production>(halfLife: 1386)
+    let nothing = [0.0]
+    for t in 0..<400 { beta.learn(0, nothing, reward: 1, at: Int64(t)) }
+    beta.learn(1, nothing, reward: 1, at: 1_000_000)
+    beta.publish(at: 1_000_000)
+    let forgotten = beta.estimate(0, nothing)
+    #expect(abs(forgotten.successes - 1) < 1e-6 && abs(forgotten.failures - 1) < 1e-6)
+  }
+
   @Test func `a decision weighs half after a half-life`() {
     let scale = ContextScale(dimension: 1, limit: 1)
     var sums = Sums<Production>(scale: scale, halfLife: 800)
