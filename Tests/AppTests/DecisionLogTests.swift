@@ -2,28 +2,28 @@ import Foundation
 import JSON
 import KafkaPort
 import Options
-import Pipeline
 import Ports
 import Testing
 
 @testable import App
 @testable import Bandits
+@testable import Pipeline
 
 /// `decisions.resolved` read by those it is meant for: VW from PyPI, numpy, and our own verbs.
 @Suite(.serialized) struct DecisionLogTests {
   /// A day of slates under a uniform policy: rewards follow planted weights, a click or two come late.
   private static let planted = [0.9, -0.7, 0.5, -0.4, 0.3, -0.25]
 
-  private static func day(_ count: Int, each: (ResolvedLine) -> Void) {
+  private static func item(_ decision: String, at time: Int64, policy: JSONValue) -> ResolvedItem {
+    ResolvedItem(
+      decisionID: decision, userID: "u-42", time: time, at: time, policy: Array(policy.text().utf8), items: [],
+      index: 0, reward: 0, stage: 0, previous: nil, isAssembled: false)
+  }
+
+  private static func day(_ count: Int, each: (ResolvedItem) -> Void) {
     var random = SplitMix(seed: 77)
     for t in 0..<count {
-      var line = ResolvedLine()
-      line.decision = "d-\(t)"
-      line.user = "u-\(t % 50)"
-      line.time = 1_795_219_200_000 + Int64(t) * 86_400_000 / Int64(count)
-      line.policy = "uniform"
-      line.modelVersion = "\(t / 500)"
-      line.context = .object([
+      let context = JSONValue.object([
         .init("device_type", .string(t % 2 == 0 ? "tv" : "mo\"bile\u{7}\n")), .init("mood", .null),
         .init("hour", .integer(Int64(t % 24))), .init("time_available_minutes", .number(12.5)),
         .init("platforms_available", .array([.string("netflix"), .string("_tag"), .string("netflix")])),
@@ -31,60 +31,64 @@ import Testing
           "session", .object([.init("position", .integer(3)), .init("_multi", .array([])), .init("", .bool(true))])),
         .init("weekend", .bool(t % 7 > 4)), .init("_label", .string("x")), .init("scores", .array([.integer(1)])),
       ])
+      var item = item(
+        "d-\(t)", at: 1_795_219_200_000 + Int64(t) * 86_400_000 / Int64(count),
+        policy: .object([
+          .init("policy", .string("uniform")), .init("model_version", .integer(Int64(t / 500))),
+          .init("context", context),
+        ]))
+      item.userID = "u-\(t % 50)"
       let n = 2 + random.below(4)
-      line.candidates = (0..<n).map { i in
-        ResolvedLine.Candidate(
-          id: "c\(random.below(1000))-\(i)", position: i < n - 1 ? i + 1 : 0,
-          x: planted.map { _ in Float(random.uniform() * 2 - 1) })
+      item.items = (0..<n).map { i in
+        ResolvedItem.Item(
+          content: "c\(random.below(1000))-\(i)", position: i < n - 1 ? i + 1 : 0, propensity: 1 / Double(n - i),
+          score: .nan, explored: false, x: planted.map { _ in Double(Float(random.uniform() * 2 - 1)) })
       }
       for i in 0..<n - 1 {
-        line.chosen = i
-        line.propensity = 1 / Double(n - i)
-        let x = line.candidates[i].x
-        let mean = zip(planted, x).reduce(0) { $0 + $1.0 * Double($1.1) }
-        line.reward = min(1, max(-1, mean + 0.2 * (random.uniform() - 0.5)))
-        line.stage = line.reward > 0 ? 2 : nil
-        line.latencyMs = line.reward > 0 ? 4000 : nil
-        each(line)
+        item.index = i
+        let mean = zip(planted, item.items[i].x).reduce(0) { $0 + $1.0 * $1.1 }
+        item.reward = min(1, max(-1, mean + 0.2 * (random.uniform() - 0.5)))
+        item.stage = item.reward > 0 ? 2 : 0
+        item.at = item.time + (item.reward > 0 ? 4000 : 300_000)
+        each(item)
       }
     }
   }
 
-  private static func bytes(_ line: ResolvedLine) -> [UInt8] {
-    var writer = JSONWriter()
-    line.encode(into: &writer)
-    return writer.bytes
-  }
+  private static func bytes(_ item: ResolvedItem) -> [UInt8] { DSJSONEncoder().encode(item)! }
 
   @Test func `a line names the item first, then what was still available, with probabilities that sum to 1`() throws {
-    var line = ResolvedLine()
-    line.decision = "d-7"
-    line.user = "u-42"
-    line.time = 1_795_219_185_000
-    line.policy = "linucb"
-    line.modelVersion = "17"
-    line.candidates = [("z", 1), ("m", 2), ("b", 3), ("a", 0)].map { .init(id: $0, position: $1, x: [0.5, 0]) }
-    line.chosen = 1
-    line.propensity = 0.7
-    line.reward = 0.8
-    line.previous = 0.4
-    line.stage = 4
-    line.latencyMs = 720_000
-    let json = try JSONValue(parsing: Self.bytes(line))
+    func policy(_ more: String) throws -> JSONValue {
+      try JSONValue(parsing: #"{"policy":"linucb","model_version":17\#(more)}"#)
+    }
+    var item = Self.item("d-7", at: 1_795_219_185_000, policy: try policy(""))
+    item.items = [("z", 1), ("m", 2), ("b", 3), ("a", 0)].map {
+      ResolvedItem.Item(content: $0, position: $1, propensity: 0.7, score: .nan, explored: false, x: [0.5, 0])
+    }
+    item.index = 1
+    item.reward = 0.8
+    item.previous = 0.4
+    item.stage = 4
+    item.at = item.time + 720_000
+    let json = try JSONValue(parsing: Self.bytes(item))
     // Available in slot 2 and sorted: a, b, m. The item is the third.
     #expect(json["c"]?["_multi"]?.array?.compactMap { $0["_tag"]?.string } == ["a", "b", "m"])
     #expect(json["a"]?.array?.compactMap(\.int) == [3, 2, 1])
     #expect(json["_label_Action"]?.int == 3 && json["_labelIndex"]?.int == 2)
     #expect(json["p"]?.array?.compactMap(\.double).map { ($0 * 1e6).rounded() } == [700_000, 150_000, 150_000])
     #expect(json["_label_probability"]?.double == 0.7 && json["_label_cost"]?.double == -0.8)
-    #expect(json["_original_label_cost"]?.double == -0.4 && json["EventId"]?.string == "d-7")
+    #expect(json["_original_label_cost"]?.double == -0.4 && json["EventId"]?.string == "d-7:m")
     #expect(json["Timestamp"]?.string == "2026-11-20T23:59:45.000Z" && json["VWState"]?["m"]?.string == "linucb/17")
-    line.row = [0, 0.7, 0.2, 0.1]
-    #expect(line.probabilities(of: line.available) == [0.7, 0.2, 0.1])
-    line.chosen = 0
-    line.row = []
-    line.propensity = .nan
+    #expect(json["latency_ms"]?.int == 720_000 && json["decision_id"]?.string == "d-7")
+    item.policy = Array(try policy(#","p_slots":[[0.7,0.1,0.1,0.1],[0,0.6,0.3,0.1]]"#).text().utf8)
+    var line = ResolvedLine(item)
+    #expect(line.probabilities(of: line.available) == [0.6, 0.3, 0.1])
+    item.index = 0
+    item.items[0].propensity = .nan
+    item.policy = []
+    line = ResolvedLine(item)
     #expect(line.available == [0, 1, 2, 3] && line.probabilities(of: line.available) == [1, 0, 0, 0])
+    #expect(try JSONValue(parsing: Self.bytes(item))["propensity"] == .null)
   }
 
   @Test func `VW reads a day of it with no skipped line and learns the same sign of every weight`() throws {
@@ -95,10 +99,10 @@ import Testing
     var text: [UInt8] = []
     var count = 0
     var model = SharedModel<Production>(scale: ContextScale(dimension: Self.planted.count, limit: 1))
-    Self.day(1500) { line in
-      text += Self.bytes(line) + [0x0a]
+    Self.day(1500) { item in
+      text += Self.bytes(item) + [0x0a]
       count += 1
-      model.learn(0, line.candidates[line.chosen].x.map(Double.init), reward: line.reward, at: line.time)
+      model.learn(0, item.items[item.index].x, reward: item.reward, at: item.time)
     }
     model.publish(at: 0)
     try Data(text).write(to: URL(fileURLWithPath: scratch.path + "/day.dsjson"))
@@ -129,11 +133,11 @@ import Testing
     let cluster = try MockCluster(topics: [("decisions.resolved", 2)])
     let outlet = try KafkaOutlet(KafkaConfig(brokers: cluster.bootstrap), topics: ["decisions.resolved"])
     var failure: (any Error)?
-    Self.day(count) { line in
+    Self.day(count) { item in
       do {
         try outlet.send(
           OutRecord(
-            topic: "decisions.resolved", key: Array(line.user.utf8), value: Self.bytes(line), timestamp: line.time))
+            topic: "decisions.resolved", key: Array(item.userID.utf8), value: Self.bytes(item), timestamp: item.at))
       } catch { failure = error }
     }
     if let failure { throw failure }
@@ -148,7 +152,7 @@ import Testing
     let json = try runVerb(["decisions", "tail", "-c", "1"], .json, assignments: broker)
     #expect(json.error == nil)
     let value = try JSONValue(parsing: json.text)
-    #expect(value["EventId"]?.string == "d-0" && value["_label_probability"]?.double ?? 0 > 0)
+    #expect(value["decision_id"]?.string == "d-0" && value["_label_probability"]?.double ?? 0 > 0)
     let table = try runVerb(["decisions", "tail", "-c", "1"], assignments: broker)
     let lines = table.text.split(separator: "\n")
     #expect(table.error == nil && lines.count == 2 && lines[0].contains("PROPENSITY"))

@@ -17,7 +17,7 @@ struct DecisionExport {
     var time: String
   }
   private var rounds: [Round] = []
-  /// Round of a decision's item.
+  /// Round of an item, by its event id.
   private var places: [String: Int] = [:]
   private(set) var actions: [String] = []
   private var numbers: [String: Int] = [:]
@@ -34,7 +34,7 @@ struct DecisionExport {
     guard let line = try? JSONValue(parsing: value), let candidates = line["c"]?["_multi"]?.array,
       let index = line["_labelIndex"]?.int, candidates.indices.contains(index),
       let propensity = line["propensity"]?.double, propensity > 0, let reward = line["reward"]?.double,
-      let decision = line["EventId"]?.string
+      let event = line["EventId"]?.string
     else {
       skipped += 1
       return
@@ -59,10 +59,10 @@ struct DecisionExport {
     let round = Round(
       action: number(id, d), reward: reward, pscore: propensity, position: max(0, (line["slot"]?.int ?? 1) - 1),
       context: mean, own: rows[index], time: line["Timestamp"]?.string ?? "")
-    if let place = places["\(decision)\u{0}\(id)"] {
+    if let place = places[event] {
       rounds[place] = round
     } else {
-      places["\(decision)\u{0}\(id)"] = rounds.count
+      places[event] = rounds.count
       rounds.append(round)
     }
   }

@@ -31,24 +31,24 @@ enum DecisionText {
   ])
 
   static func row(_ value: [UInt8]) -> String {
-    guard let json = try? JSONValue(parsing: value), json["EventId"] != nil else {
+    guard let json = try? JSONValue(parsing: value), json["decision_id"] != nil else {
       return "(no decision: \(Printable.line(String(decoding: value.prefix(80), as: UTF8.self), 80)))"
     }
     func word(_ name: String) -> String { json[name]?.string.map { Printable.line($0, 40) } ?? "-" }
     func number(_ name: String) -> String { json[name]?.double.map { FeatureAnswer.short($0) } ?? "-" }
     let reward = number("reward")
     let corrected = json["_original_label_cost"]?.double.map { "\(FeatureAnswer.short(0 - $0))->\(reward)" } ?? reward
-    let stage = json["stage"]?.int.map { stages.indices.contains($0) ? stages[$0] : "\($0)" } ?? "default"
+    let stage = json["stage"]?.int.map { stages.indices.contains($0) ? stages[$0] : "\($0)" } ?? "-"
     return line([
-      word("Timestamp"), word("EventId"), word("user_id"), word("content_id"), number("slot"), number("propensity"),
+      word("Timestamp"), word("decision_id"), word("user_id"), word("content_id"), number("slot"), number("propensity"),
       corrected, stage,
       json["latency_ms"]?.double.map { Figures.seconds($0 / 1000) } ?? "-",
       json["VWState"]?["m"]?.string.map { Printable.line($0, 40) } ?? "-",
     ])
   }
 
-  /// Names of the stages of feedback.
-  static let stages = ["ignore", "view", "click", "watch", "explicit"]
+  /// Names of the stages of feedback; 0 = nobody answered.
+  static let stages = ["default", "view", "click", "watch", "explicit"]
 
   private static func line(_ cells: [String]) -> String {
     let widths = [24, 16, 12, 16, 4, 10, 13, 8, 7, 0]
