@@ -79,12 +79,16 @@ let package = Package(
     tests("EventsTests", ["Events", "JSON", "Options"]),
     tests("LearnersTests", ["Learners", "Events", "Kernels", "JSON"], resources: [.copy("Golden")]),
     tests("BanditsTests", ["Bandits", "JSON"]),
-    tests("PipelineTests", ["Pipeline", "MemoryPort", "SQLitePort", "Ports", "Events", "Learners", "Bandits", "Kernels"]),
+    tests(
+      "PipelineTests", ["Pipeline", "MemoryPort", "SQLitePort", "Ports", "Events", "Learners", "Bandits", "Kernels"],
+      resources: [.copy("Golden")]),
     tests("AdapterTests", ["KafkaPort", "RedisPort", "SQLitePort", "MemoryPort", "Ports", "Events", "JSON"]),
     tests("TelemetryTests", ["Telemetry"]),
     tests("NetTests", ["Net", "CSys"]),
     tests(
-      "AppTests", ["App", "JSON", "Options", "Learners", "Bandits", "Events", "KafkaPort", "Ports", "Pipeline"]),
+      "AppTests",
+      ["App", "JSON", "Options", "Learners", "Bandits", "Events", "KafkaPort", "SQLitePort", "Pipeline", "Ports"],
+      resources: [.copy("Audit")]),
   ]
 )
 

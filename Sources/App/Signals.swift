@@ -1,11 +1,13 @@
 import Glibc
+import Telemetry
 
 /// Signals of a service: the main thread waits for them while the work runs on another.
 enum Signals {
   /// Runs the work on a thread of its own and ends the process with its code; never returns.
   ///
   /// The first SIGTERM or SIGINT asks the work to end, the second ends the process at once with 128 + n: nothing is
-  /// lost by that, since state and position are saved together. SIGHUP asks to reload.
+  /// lost by that, since state and position are saved together. So does the first after 9.5 s in which the work could
+  /// not end. SIGHUP asks to reload.
   static func serve(stop: StopRequest, _ work: @escaping @Sendable () -> Int32) -> Never {
     var set = sigset_t()
     sigemptyset(&set)
@@ -21,6 +23,14 @@ enum Signals {
         _exit(128 + number)
       } else {
         stop.request(number)
+        let code = 128 + number
+        start {
+          usleep(9_500_000)
+          Log.shared.warning(
+            "the worker could not end in order within 9.5 s and ends now; nothing is lost by that",
+            mend: "nothing; the next start folds again what its last checkpoint does not hold")
+          _exit(code)
+        }
       }
     }
   }

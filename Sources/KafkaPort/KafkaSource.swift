@@ -71,6 +71,14 @@ public final class KafkaSource: EventSource {
     try TopicQuery.watermarks(partitions, reader, timeoutMs: timeoutMs)
   }
 
+  public func committed(_ partitions: [TopicPartition], timeoutMs: Int) -> [Int64?] {
+    let list = PartitionList(partitions)
+    guard rd_kafka_committed(reader.handle, list.raw, Int32(clamping: timeoutMs)) == RD_KAFKA_RESP_ERR_NO_ERROR else {
+      return Array(repeating: nil, count: partitions.count)
+    }
+    return partitions.indices.map { list.offset($0) >= 0 ? list.offset($0) : nil }
+  }
+
   public func offset(_ partition: TopicPartition, at time: Int64) throws(PortError) -> Int64? {
     try TopicQuery.offsets([partition], at: time, reader, timeoutMs: 10_000)[0]
   }

@@ -113,6 +113,8 @@ public final class MemorySource: EventSource {
     return Watermarks(low: log.low, high: log.high)
   }
 
+  public func committed(_ partitions: [TopicPartition], timeoutMs: Int) -> [Int64?] { partitions.map { committed[$0] } }
+
   public func offset(_ partition: TopicPartition, at time: Int64) throws(PortError) -> Int64? {
     let log = try self.log(partition)
     return log.records.firstIndex { $0.timestamp >= time }.map { log.low + Int64($0) }

@@ -15,7 +15,7 @@ extension Worker {
 
   /// Copies what changed and hands it to the saver; false = effects of its turns are not acknowledged yet.
   func checkpoint(isClean: Bool) throws(WorkerFault) -> Bool {
-    guard outlet.flush(timeoutMs: isClean ? 5000 : 0) || outlet.unacknowledged == 0 else { return false }
+    guard outlet.flush(timeoutMs: isClean ? 2000 : 0) || outlet.unacknowledged == 0 else { return false }
     var snapshot = spareSnapshot
     spareSnapshot = Snapshot()
     snapshot.removeAll()

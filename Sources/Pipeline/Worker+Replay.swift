@@ -26,7 +26,9 @@ extension Worker {
       let i = Int(range.source)
       if intake.inputs[i].topic.isReference {
         // The rows stand in the plan; what was wrong with others is said again from the topic, as far as it has them.
-        if intake.inputs[i].queue.nextOffset < range.to, source.endReached(range.source) == nil { return nil }
+        if options.replay == nil, intake.inputs[i].queue.nextOffset < range.to, source.endReached(range.source) == nil {
+          return nil
+        }
         continue
       }
       guard intake.inputs[i].queue.nextOffset >= range.to else {

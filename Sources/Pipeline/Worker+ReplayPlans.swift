@@ -33,21 +33,9 @@ extension Worker {
   private func takeSources(of replay: ReplayPlan) {
     for (i, known) in replay.manifest.sources.enumerated() {
       let from = pending.lazy.compactMap { $0.ranges.first { Int($0.source) == i }?.from }.first
-      let isReference = options.inputs.first { $0.name == known.partition.topic }?.isReference ?? false
-      // A reference topic is read from its beginning, up to where the first plan took over.
-      referenceLimits[UInt16(i)] = isReference ? from ?? known.next : nil
       manifest.sources.append(
-        Manifest.SourceState(partition: known.partition, next: isReference ? 0 : from ?? known.next, maximum: .min))
+        Manifest.SourceState(partition: known.partition, next: from ?? known.next, maximum: .min))
     }
-  }
-
-  /// Rows behind the first complete read stand in the plans.
-  func limitReference() {
-    for (source, limit) in referenceLimits {
-      _ = intake.takeReferenceLetters(source: source, upTo: .max)
-      intake.reference.removeAll { $0.source == source && $0.offset >= limit }
-      intake.referenceNext[source] = limit
-    }
-    referenceLimits.removeAll()
+    manifest.hasReference = true  // the first plans hold it
   }
 }

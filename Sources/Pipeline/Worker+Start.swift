@@ -11,12 +11,13 @@ extension Worker {
   /// - Parameter catalog: rows of catalog files, taken as if they stood first in the catalog topic.
   public func start(catalog: [ReferenceRow] = []) throws(WorkerFault) {
     let hasState = try loadState()
+    let lineage = manifest.lineage
     try openStore(hasState: hasState)
     try loadPlans(hasState: hasState)
-    try openLog(isNew: !hasState)
+    try openLog(isNew: !hasState, mayBeOlder: hasState && manifest.lineage == lineage)
     if hasState { republishWhatMayLack() }
     intake.reference.append(contentsOf: road.changed(catalog).map { Intake.WaitingRow(row: $0) })
-    referenceIsComplete = manifest.hasReference
+    referenceIsComplete = manifest.hasReference || options.replay != nil
     lastCheckpointNs = clock.monotonicNs
     Log.shared.info(
       "started",
@@ -94,19 +95,23 @@ extension Worker {
     storeMark = mark
     let last = pending.last.map { Version(lineage: $0.lineage, epoch: $0.epoch, turn: $0.turn) } ?? version
     if mark.lineage > last.lineage || (mark.lineage == last.lineage && mark.turn > last.turn) {
-      beginLineage(after: mark, known: last)
+      storeIsAhead(mark, of: last)
     } else if mark.lineage == last.lineage, mark.epoch > manifest.epoch {
       manifest.epoch = mark.epoch
       if pending.isEmpty { beginEpoch() }
     }
   }
 
-  /// The store has seen more than this state and its plans: everything goes out again under the next lineage.
-  private func beginLineage(after mark: Version, known: Version) {
+  private func storeIsAhead(_ mark: Version, of known: Version) {
     Log.shared.warning(
       "the feature store is ahead of this state: an older one was put back; a new lineage begins",
       mend: "nothing; features are published again",
       ["store": .text(mark.text), "state": .text(known.text)])
+    beginLineage(after: mark)
+  }
+
+  /// Somebody has seen more than this state and its plans hold: everything goes out again under the next lineage.
+  private func beginLineage(after mark: Version) {
     abandonPlans()
     manifest.lineage = mark.lineage + 1
     manifest.epoch = 0
@@ -140,11 +145,11 @@ extension Worker {
         "plans between this state and the first one kept are missing: an older state was put back; a new lineage begins",
         mend: "nothing; features are published again",
         ["state": .integer(Int(manifest.turn)), "plan": .integer(Int(first.turn))])
-      return beginLineage(after: max(last, storeMark ?? last), known: last)
+      return beginLineage(after: max(last, storeMark ?? last))
     }
     if let mark = storeMark {
       if mark.lineage > last.lineage || (mark.lineage == last.lineage && mark.turn > last.turn) {
-        return beginLineage(after: mark, known: last)
+        return storeIsAhead(mark, of: last)
       }
       if mark.lineage == last.lineage { manifest.epoch = max(manifest.epoch, mark.epoch) }
     }
@@ -160,26 +165,30 @@ extension Worker {
     mustCheckpointFirst = true
   }
 
-  private func openLog(isNew: Bool) throws(WorkerFault) {
+  private func openLog(isNew: Bool, mayBeOlder: Bool) throws(WorkerFault) {
     do {
       try checkIdentity()
       let found = try source.partitions(of: options.inputs.map(\.name))
+      let logs = Dictionary(uniqueKeysWithValues: zip(found, try source.watermarks(found, timeoutMs: 10_000)))
       var places = Dictionary(uniqueKeysWithValues: manifest.sources.enumerated().map { ($1.partition, $0) })
       for partition in found where places[partition] == nil {
         let topic = options.inputs.first { $0.name == partition.topic }!
         places[partition] = manifest.sources.count
-        let next = try startOffset(partition, isReference: topic.isReference, isNew: isNew)
+        let next = try startOffset(partition, logs[partition]!, isReference: topic.isReference, isNew: isNew)
         manifest.sources.append(Manifest.SourceState(partition: partition, next: next, maximum: .min))
       }
+      if mayBeOlder { noticeOlderState() }
       var hasGap = false
       var started: [(partition: TopicPartition, source: UInt16, input: Int, offset: Int64)] = []
       for (i, known) in manifest.sources.enumerated() {
         let topic = options.inputs.first { $0.name == known.partition.topic }
-        let exists = found.contains(known.partition)
+        // Repeating plans, the reference rows stand in them: their topics may hold others now.
+        let isInPlans = options.replay != nil && topic?.isReference == true
+        let exists = found.contains(known.partition) && !isInPlans
         var target = known.next
         var low = Int64.max
         if exists {
-          let marks = try source.watermarks(known.partition, timeoutMs: 10_000)
+          let marks = logs[known.partition]!
           if known.next > marks.high {
             throw WorkerFault.refused(
               "\(known.partition.topic)[\(known.partition.partition)] ends at \(marks.high) but the state has read up to \(known.next): the topic was made again or lost its tail; rebuild the state (thalweg state rebuild) or take another group"
@@ -200,7 +209,7 @@ extension Worker {
             abandonPlans()
             hasGap = true
           }
-          target = min(marks.high, referenceLimits[UInt16(i)] ?? .max)
+          target = marks.high
           low = marks.low
         }
         intake.inputs.append(
@@ -232,6 +241,27 @@ extension Worker {
     }
   }
 
+  /// The group was told more than this state and its plans have read: an older state was put back.
+  private func noticeOlderState() {
+    guard options.commitsOffsets, options.replay == nil else { return }
+    let partitions = manifest.sources.map(\.partition)
+    let ends = manifest.sources.indices.map { i in
+      pending.reduce(manifest.sources[i].next) { end, plan in
+        plan.ranges.reduce(end) { $1.source == UInt16(i) ? max($0, $1.to) : $0 }
+      }
+    }
+    let told = source.committed(partitions, timeoutMs: 2_000)
+    guard let i = told.indices.first(where: { (told[$0] ?? 0) > ends[$0] }) else { return }
+    Log.shared.warning(
+      "the group has committed more than this state has read: an older state was put back; a new lineage begins",
+      mend: "nothing; features are published again",
+      [
+        "topic": .text(partitions[i].topic), "partition": .integer(Int(partitions[i].partition)),
+        "committed": .integer(Int(told[i] ?? 0)), "state": .integer(Int(ends[i])),
+      ])
+    beginLineage(after: max(version, storeMark ?? version))
+  }
+
   /// The log must be the one this state has read. A log that does not tell who it is, is believed.
   private func checkIdentity() throws(WorkerFault) {
     guard let identity = try? source.identity() else { return }
@@ -243,8 +273,9 @@ extension Worker {
     manifest.logIdentity = identity
   }
 
-  private func startOffset(_ partition: TopicPartition, isReference: Bool, isNew: Bool) throws(PortError) -> Int64 {
-    let marks = try source.watermarks(partition, timeoutMs: 10_000)
+  private func startOffset(
+    _ partition: TopicPartition, _ marks: Watermarks, isReference: Bool, isNew: Bool
+  ) throws(PortError) -> Int64 {
     if isReference || !isNew { return marks.low }  // partitions added later are read from their beginning
     switch options.startAt {
     case .earliest: return marks.low
@@ -253,26 +284,44 @@ extension Worker {
     }
   }
 
-  /// Once the reference topics were read to the end they had at this start, their rows take effect; saved before
-  /// turn 1.
+  /// Once the reference topics were read to the end they had at this start, their rows take effect, as the first turns
+  /// of this lineage: their plans keep the rows, so that a replay needs no compacted topic. Saved before anything else
+  /// is planned.
   func completeReference() throws(WorkerFault) {
     let open = intake.inputs.indices.contains {
       intake.inputs[$0].topic.isReference && !hasReached($0, intake.inputs[$0].target)
     }
     guard !open else { return }
-    limitReference()
-    road.apply(intake.reference.map(\.row), lastMergeTime: manifest.lastMergeTime)
-    intake.reference.removeAll()
-    // The checkpoint that follows stands behind them: they leave before it.
-    for (source, offset, letter) in intake.referenceDeadLetters { try send(letter, source: source, offset: offset) }
-    intake.referenceDeadLetters.removeAll()
-    for (source, next) in intake.referenceNext { manifest.sources[Int(source)].next = next }
-    intake.referenceNext.removeAll()
+    while !intake.reference.isEmpty || !intake.referenceNext.isEmpty {
+      guard try planFirstRead() else { return }
+    }
     manifest.hasReference = true
     manifest.fingerprint = options.fingerprint
     referenceIsComplete = true
     changedSinceCheckpoint = true
     lastCheckpointNs = .min / 2  // at once
     mustCheckpointFirst = true
+  }
+
+  /// Plans and folds the next 16 MiB or so of the rows that wait; false = the plan could not be written yet.
+  private func planFirstRead() throws(WorkerFault) -> Bool {
+    var plan = emptyPlan()
+    var taken = 0
+    while taken < intake.reference.count, plan.reference.count < 16 << 20 {
+      ReferenceRows.append(intake.reference[taken].row, to: &plan.reference)
+      taken += 1
+    }
+    let isLast = taken == intake.reference.count
+    if isLast { plan.ranges = referenceRanges() }
+    guard append(plan) else { return false }
+    intake.reference.removeFirst(taken)
+    let letters = isLast ? intake.referenceDeadLetters : []
+    if isLast {
+      intake.referenceDeadLetters.removeAll()
+      intake.referenceNext.removeAll()
+    }
+    // The checkpoint that follows stands behind the dead letters: they leave before it.
+    try fold(plan, takes: [Int](repeating: 0, count: rank.count), referenceLetters: letters)
+    return true
   }
 }

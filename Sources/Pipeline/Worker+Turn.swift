@@ -52,40 +52,56 @@ extension Worker {
     let eligible = takes.reduce(0, +)
     if eligible > 0, eligible < options.turnLimit / 4, polled == options.pollLimit, hasCaughtUp == false { return }
     if eligible > options.turnLimit { takes = limited(takes, eligible: eligible) }
-    var plan = TurnPlan()
+    var plan = emptyPlan()
     plan.idleFrontier = idleFrontier(hasRecords: eligible > 0)
     for waiting in intake.reference { ReferenceRows.append(waiting.row, to: &plan.reference) }
     guard eligible > 0 || plan.idleFrontier != .min || !intake.reference.isEmpty || !intake.referenceDeadLetters.isEmpty
     else { return }
+    for (place, i) in rank.enumerated() {
+      if takes[place] > 0 { plan.ranges.append(range(i, takes[place])) }
+    }
+    plan.ranges += referenceRanges()
+    guard append(plan) else { return }
+    let letters = intake.referenceDeadLetters
+    intake.referenceDeadLetters.removeAll()
+    intake.reference.removeAll()
+    intake.referenceNext.removeAll()
+    try fold(plan, takes: takes, referenceLetters: letters)
+  }
+
+  /// The next turn's plan, without what it takes.
+  func emptyPlan() -> TurnPlan {
+    var plan = TurnPlan()
     plan.turn = manifest.turn + 1
     plan.lineage = manifest.lineage
     plan.epoch = manifest.epoch
     plan.wallMs = clock.wallMs
     plan.fingerprint = options.fingerprint
-    for (place, i) in rank.enumerated() {
-      if takes[place] > 0 { plan.ranges.append(range(i, takes[place])) }
+    return plan
+  }
+
+  /// How far the reference topics were read for the rows that wait.
+  func referenceRanges() -> [TurnPlan.Range] {
+    intake.referenceNext.sorted(by: { $0.key < $1.key }).map { source, next in
+      TurnPlan.Range(source: source, from: manifest.sources[Int(source)].next, to: next, count: 0, checksum: 0)
     }
-    for (source, next) in intake.referenceNext.sorted(by: { $0.key < $1.key }) {
-      plan.ranges.append(
-        TurnPlan.Range(source: source, from: manifest.sources[Int(source)].next, to: next, count: 0, checksum: 0))
-    }
+  }
+
+  /// Makes a plan durable. False = it could not be: without a plan no turn; intake goes on up to its byte limit, and
+  /// the next step tries again.
+  func append(_ plan: TurnPlan) -> Bool {
     do { try plans.append(turn: plan.turn, plan.encoded) } catch {
-      // Without a plan no turn: intake goes on up to its byte limit, and the next step tries again.
       if pauseReason == nil {
         Log.shared.error(
           "a turn could not be planned", mend: "free disk space under state_dir; the worker goes on by itself",
           ["cause": .text("\(error)")])
       }
       pauseReason = "plans cannot be written: \(error)"
-      return
+      return false
     }
     pauseReason = nil
     status.plansWritten += 1
-    let letters = intake.referenceDeadLetters
-    intake.referenceDeadLetters.removeAll()
-    intake.reference.removeAll()
-    intake.referenceNext.removeAll()
-    try fold(plan, takes: takes, referenceLetters: letters)
+    return true
   }
 
   /// Waiting entries that lie before the bound, by rank.

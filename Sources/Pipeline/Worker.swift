@@ -30,8 +30,6 @@ public final class Worker {
   /// Planned by an earlier start and not in the state yet.
   var pending: [TurnPlan] = []
   var isReplaying: Bool { !pending.isEmpty }
-  /// Replays by plans: where the first complete read of a reference partition ended.
-  var referenceLimits: [UInt16: Int64] = [:]
   /// Rows that wait to take effect at the next turn's start.
   var referenceIsComplete = false
   public internal(set) var hasCaughtUp = false
@@ -163,18 +161,19 @@ public final class Worker {
 
   /// Drains, saves and lets go: everything folded is published and in the state when this returns true.
   ///
-  /// - Parameter deadlineMs: wall time it may take; what is not published by then is published after the next
-  ///   start, nothing is lost.
+  /// - Parameter deadlineMs: wall time it may take. Publishing gets five eighths of it: what is not published by then
+  ///   is published after the next start, nothing is lost.
   public func stop(deadlineMs: Int64) throws(WorkerFault) -> Bool {
-    let end = clock.monotonicNs + deadlineMs * 1_000_000
+    let end = clock.monotonicNs + deadlineMs * 625_000
     while road.hasUnpublished || !publisher.isIdle, clock.monotonicNs < end {
       try publish(force: true)
       if publisher.isBroken { break }
       if mustCheckpointFirst || isReplaying { break }
     }
     try collectCheckpoint(waiting: true)
-    let isSaved = try checkpoint(isClean: pending.isEmpty)
+    let isSaving = try checkpoint(isClean: pending.isEmpty)
     try collectCheckpoint(waiting: true)
+    let isSaved = isSaving && checkpointFault == nil
     Log.shared.info("stopped", ["turn": .integer(Int(manifest.turn)), "saved": .flag(isSaved)])
     close()
     return isSaved
@@ -191,15 +190,15 @@ public final class Worker {
     }
   }
 
-  /// Lets go of everything without saving.
+  /// Lets go of everything without saving; what needs no answer from outside first.
   public func close() {
     saver.stop()
     road.stop()
-    source.close()
-    outlet.close()
-    store.close()
     plans.close()
     state.close()
+    store.close()
+    outlet.close()
+    source.close()
   }
 
   /// Partitions that are far ahead wait above the byte limit; the one that holds the others never does.

@@ -58,6 +58,10 @@ public protocol EventSource: AnyObject {
   /// All partitions of these topics that exist now, sorted; topics that do not exist are left out.
   func partitions(of topics: [String]) throws(PortError) -> [TopicPartition]
   func watermarks(_ partition: TopicPartition, timeoutMs: Int) throws(PortError) -> Watermarks
+  /// The same of many partitions, in their order.
+  func watermarks(_ partitions: [TopicPartition], timeoutMs: Int) throws(PortError) -> [Watermarks]
+  /// What the group was last told of each partition (next offsets); nil = nothing, or nobody answered in time.
+  func committed(_ partitions: [TopicPartition], timeoutMs: Int) -> [Int64?]
   /// Offset of the first record at or after a time; nil = none, or the broker cannot tell.
   func offset(_ partition: TopicPartition, at time: Int64) throws(PortError) -> Int64?
   /// Begins to read each partition at the offset given; `source` and `input` come back in its records.
@@ -74,4 +78,16 @@ public protocol EventSource: AnyObject {
   /// Tells the group how far the state has come (next offsets), without waiting.
   func commit(_ offsets: [(source: UInt16, next: Int64)])
   func close()
+}
+
+extension EventSource {
+  public func watermarks(_ partitions: [TopicPartition], timeoutMs: Int) throws(PortError) -> [Watermarks] {
+    var all: [Watermarks] = []
+    for partition in partitions { all.append(try watermarks(partition, timeoutMs: timeoutMs)) }
+    return all
+  }
+
+  public func committed(_ partitions: [TopicPartition], timeoutMs: Int) -> [Int64?] {
+    Array(repeating: nil, count: partitions.count)
+  }
 }

@@ -44,6 +44,13 @@ public final class SQLitePlans: PlanLog, @unchecked Sendable {
 
   deinit { close() }
 
+  /// The newest turn planned, as of the opening or the last append; 0 = none.
+  public var newest: UInt64 {
+    gate.lock()
+    defer { gate.unlock() }
+    return isEmpty ? 0 : last.turn
+  }
+
   public func append(turn: UInt64, _ plan: [UInt8]) throws(StateFault) {
     gate.lock()
     defer { gate.unlock() }
@@ -155,8 +162,8 @@ public final class SQLitePlans: PlanLog, @unchecked Sendable {
       }
     } else if format != Self.format {
       fault = .format(
-        "\(path) has format \(format), this program reads \(Self.format): run the program that wrote it, or start "
-          + "with an empty state_dir, which rebuilds the state from the log")
+        "\(path) has format \(format), this program reads \(Self.format): run the program that wrote it, or rebuild "
+          + "the state from the log: thalweg state rebuild")
       return
     }
     let newest = try Statement(database, "SELECT turn, sum FROM plan ORDER BY turn DESC LIMIT 1")

@@ -130,8 +130,8 @@ public final class SQLiteState: StateStore, @unchecked Sendable {
       }
     } else if format != Self.format {
       fault = .format(
-        "\(path) has format \(format), this program reads \(Self.format): run the program that wrote it, or start "
-          + "with an empty state_dir, which rebuilds the state from the log")
+        "\(path) has format \(format), this program reads \(Self.format): run the program that wrote it, or rebuild "
+          + "the state from the log: thalweg state rebuild")
       return
     }
     if !options.isReadOnly {

@@ -35,7 +35,7 @@ enum RealKafka {
   .serialized, .timeLimit(.minutes(3)),
   .enabled(if: RealKafka.script != nil, "no real Kafka here: THALWEG_TEST_KAFKA names no kafka.sh"))
 struct KafkaRealTests {
-  @Test func `groups, static members, commits, settings and retained heads on a real broker`() throws {
+  @Test func `L8 and groups, static members, commits, settings and retained heads on a real broker`() throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("thalweg-kafka-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: folder) }
     let bootstrap = try RealKafka.run(["start", folder.path])
@@ -108,7 +108,7 @@ struct KafkaRealTests {
     let members = try #require(try admin.members())
     #expect(members.map(\.instanceID) == ["w1"] && members[0].partitionCount == 3)
 
-    // A second worker is refused, and the first never notices.
+    // L8: a second worker is refused, and the first never notices.
     nonisolated(unsafe) let second = try KafkaSource(config("w2"))  // used by that thread only
     let refused = LockedBox()
     let asking = Thread {

@@ -112,7 +112,7 @@ import Testing
 }
 
 @Suite struct StateDirectoryTests {
-  @Test func `one process at a time: the second is refused naming the first`() throws {
+  @Test func `L7: one process at a time: the second is refused naming the first`() throws {
     let scratch = Scratch()
     let path = scratch.file("deep/er/state")
     var first: StateDirectory? = try StateDirectory(path)

@@ -29,6 +29,11 @@ final class LocalRedis {
     process.waitUntilExit()
   }
 
+  /// It takes connections and answers nothing while this is true.
+  var isPaused = false {
+    didSet { kill(process.processIdentifier, isPaused ? SIGSTOP : SIGCONT) }
+  }
+
   var url: String { "redis://127.0.0.1:\(port)" }
 
   func cli(_ words: String...) -> String { Spawned.run("redis-cli", ["-p", "\(port)"] + words).text }

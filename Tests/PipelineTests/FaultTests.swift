@@ -144,7 +144,7 @@ import Testing
     #expect(try expected.difference(world.remains()) == nil)
   }
 
-  @Test func `power lost with the last plans and checkpoints: what follows beats every earlier version`() throws {
+  @Test func `L5: power lost with the last plans and checkpoints: what follows beats every earlier version`() throws {
     let world = World(faults: .dying(at: 250, after: true))
     var steps = 0
     world.eachStep = { [unowned world] _ in
@@ -176,6 +176,21 @@ import Testing
     try world.settle()
     #expect(world.worker.status.lineage == before.lineage + 1)
     #expect(world.regressions.isEmpty)
+    _ = try world.worker.stop(deadlineMs: 1000)
+    #expect(try expected.features == world.remains().features)
+  }
+
+  @Test func `an older state put back under an empty store is known by what the group was told`() throws {
+    let world = World()
+    try world.run()
+    let before = world.worker.status
+    world.plans.erase()
+    world.state.loseUnsynced(3)
+    world.store.forget()
+    world.forgetSeen()
+    try world.begin()
+    try world.settle()
+    #expect(world.worker.status.lineage == before.lineage + 1)
     _ = try world.worker.stop(deadlineMs: 1000)
     #expect(try expected.features == world.remains().features)
   }
@@ -219,7 +234,7 @@ import Testing
     return world
   }
 
-  @Test func `a planned range that reads differently stops the worker with the range named`() throws {
+  @Test func `L6: a planned range that reads differently stops the worker with the range named`() throws {
     let world = try crashedWithPlans()
     let partition = TopicPartition("events.watch", 1)
     world.log.replaceValue(partition, at: 2, with: Array("{}".utf8))
@@ -241,7 +256,7 @@ import Testing
     #expect(world.regressions.isEmpty)
   }
 
-  @Test func `retention that passed the position stops the worker, and accept_gap goes on`() throws {
+  @Test func `L6: retention that passed the position stops the worker, and accept_gap goes on`() throws {
     let world = try crashedWithPlans()
     let partition = TopicPartition("events.click", 0)
     world.log.trim(partition, before: 9)

@@ -43,6 +43,17 @@ import Testing
     #expect(isEqual)
   }
 
+  @Test func `the plans give the bytes again after the catalog topic was compacted, and even without it`() throws {
+    let world = World()
+    try world.run()
+    for partition in 0..<3 as Range<Int32> { world.log.trim(TopicPartition("content.catalog", partition), before: 6) }
+    let isEqual = try replay(world) == world.worker.road.dumpBytes
+    #expect(isEqual)
+    world.log.remake("content.catalog", partitions: 3)
+    let isEqualWithout = try replay(world) == world.worker.road.dumpBytes
+    #expect(isEqualWithout)
+  }
+
   @Test func `plans that begin too late are refused, with what helps`() throws {
     let world = World()
     try world.run()

@@ -41,41 +41,54 @@ struct StateBackup: Verb {
 }
 
 struct StateRestore: Verb {
-  static let about = "Puts a backup in the place of the state; what stood there is set aside."
+  static let about = "Puts a backup in the place of the state, also while the worker runs; the former is set aside."
   static let notes = """
-    The worker must be stopped. Plans that are newer than the backup stay and are folded again at the next start. \
-    Where they do not reach back to it, the next start begins a new lineage and goes on from the backup's position.
+    A running worker stops in order for it and goes on from the backup by itself. Plans that are newer than the backup \
+    stay and are folded again. Where they do not reach back to it, a new lineage begins at the backup's position.
     """
   static let settings = ["state_dir"]
   @Argument("folder", "The backup.") var folder = ""
 
   func run(_ context: Context) throws {
     guard FileSystem.exists(folder + "/state.db") else { throw Failure(ExitCode.misuse, "\(folder) holds no state.db") }
+    let target = context.settings.stateDir
     try Worded.errors {
-      let directory = try StateDirectory(context.settings.stateDir)
-      if let aside = StoredState.setAside(directory.statePath) { context.output.line("the former state is \(aside)") }
-      try StoredState.open(folder).backup(to: directory.statePath)
+      guard let directory = try StoredState.lock(target) else {
+        try StoredState.open(folder).backup(to: StateRequest.restore.path(in: target))
+        return try StoredState.await(.restore, in: target, context.output)
+      }
+      try StoredState.open(folder).backup(to: StateRequest.restore.path(in: target))
+      StateRequest.carryOut(in: directory)
       if !FileSystem.exists(directory.plansPath), FileSystem.exists(folder + "/plans.db") {
         try SQLitePlans(path: folder + "/plans.db", isReadOnly: true).backup(to: directory.plansPath)
       }
+      context.output.line("restored; start the worker")
     }
-    context.output.line("restored; start the worker")
   }
 }
 
 struct StateRebuild: Verb {
-  static let about = "Sets the state aside, so that the next start folds the log from its beginning."
-  static let notes = "The worker must be stopped. Features are published again under the next lineage."
+  static let about = "Sets the state aside, so that the log is folded from its beginning; also while the worker runs."
+  static let notes = """
+    A running worker stops in order for it and begins anew by itself. Features are published again under the next \
+    lineage.
+    """
   static let settings = ["state_dir"]
 
   func run(_ context: Context) throws {
+    let target = context.settings.stateDir
     try Worded.errors {
-      let directory = try StateDirectory(context.settings.stateDir)
+      guard let directory = try StoredState.lock(target) else {
+        guard FileSystem.write(StateRequest.rebuild.path(in: target), []) else {
+          throw Failure(ExitCode.unavailable, "\(target) cannot be written to")
+        }
+        return try StoredState.await(.rebuild, in: target, context.output)
+      }
       for path in [directory.statePath, directory.plansPath] {
         if let aside = StoredState.setAside(path) { context.output.line("set aside as \(aside)") }
       }
+      context.output.line("start the worker: it folds the log anew")
     }
-    context.output.line("start the worker: it folds the log anew")
   }
 }
 
@@ -86,6 +99,23 @@ enum StoredState {
     var manifest: Manifest
     /// Planned turns that are not in it yet.
     var pending: Int
+  }
+
+  /// The folder, held; nil = a worker holds it.
+  static func lock(_ folder: String) throws -> StateDirectory? {
+    do throws(PortError) { return try StateDirectory(folder) } catch {
+      guard error.code == "state-dir-locked" else { throw error }
+      return nil
+    }
+  }
+
+  /// Tells when the running worker has taken a request up.
+  static func await(_ request: StateRequest, in folder: String, _ output: Output) throws {
+    let holder = StateDirectory.holder(of: folder).map { "process \($0)" } ?? "its next start"
+    guard request.isTakenUp(in: folder, within: 30) else {
+      throw Failure(ExitCode.unavailable, "\(holder) has not taken it up within 30 s; it stays asked for in \(folder)")
+    }
+    output.line("\(holder) has taken it up; its log tells how it goes on")
   }
 
   static func open(_ folder: String) throws -> SQLiteState {

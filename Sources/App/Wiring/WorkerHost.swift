@@ -39,6 +39,7 @@ final class WorkerHost {
         plans: try SQLitePlans(path: directory.plansPath, survivesPower: saving.survivesPower),
         clock: clock)
     }
+    StateRequest.carryOut(in: directory)
     worker = try makeWorker()
   }
 
@@ -116,7 +117,8 @@ final class WorkerHost {
 
   /// Runs until asked to stop or, with `until`, until caught up; then drains, saves and lets go.
   ///
-  /// Where partitions were added to a topic, the worker stops in order and starts anew on all of them.
+  /// Where partitions were added to a topic, and where `state restore` or `state rebuild` asks for it, the worker stops
+  /// in order and starts anew.
   ///
   /// - Parameter each: Called after every round; false = stop now.
   func run(while each: () -> Bool) throws {
@@ -125,18 +127,28 @@ final class WorkerHost {
       let isRestart = try rounds(while: each)
       _ = try worker.stop(deadlineMs: 8000)
       guard isRestart else { return }
+      StateRequest.carryOut(in: directory)
       worker = try makeWorker()
       guard try start(while: each) else { return worker.close() }
     }
   }
 
-  /// Rounds until the end (false) or until a start on more partitions is due (true).
+  /// Rounds until the end (false) or until a new start is due (true).
   private func rounds(while each: () -> Bool) throws -> Bool {
     var lookAgain = clock.monotonicNs + Self.lookNs
+    var lookForRequest: Int64 = 0
     do {
       while try worker.step(waitMs: 50), each() {
-        guard clock.monotonicNs >= lookAgain else { continue }
-        lookAgain = clock.monotonicNs + Self.lookNs
+        let now = clock.monotonicNs
+        if now >= lookForRequest {
+          lookForRequest = now + 500_000_000
+          if let request = StateRequest.pending(in: directory.path) {
+            Log.shared.info("stopping in order to change the state, as asked", ["request": .text(request.rawValue)])
+            return true
+          }
+        }
+        guard now >= lookAgain else { continue }
+        lookAgain = now + Self.lookNs
         if let added = worker.addedPartitions(), !added.isEmpty {
           Log.shared.info(
             "partitions were added; starting anew on all of them",
