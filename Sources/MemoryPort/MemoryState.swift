@@ -98,9 +98,9 @@ public final class MemoryPlans: PlanLog, @unchecked Sendable {
     if outcome == .failAfter { throw .io("the plans' disk answered nothing") }
   }
 
-  public func plans(after turn: UInt64) throws(StateFault) -> [(turn: UInt64, plan: [UInt8])] {
+  public func plans(after turn: UInt64, limit: Int) throws(StateFault) -> [(turn: UInt64, plan: [UInt8])] {
     guard faults.strike("plans.read") == .proceed else { throw .io("the plans could not be read") }
-    return rows.filter { $0.turn > turn }
+    return Array(rows.filter { $0.turn > turn }.prefix(limit))
   }
 
   public func prune(upTo turn: UInt64) throws(StateFault) {

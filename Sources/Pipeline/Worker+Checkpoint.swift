@@ -55,18 +55,46 @@ extension Worker {
     status.lastCheckpointAtMs = clock.wallMs
     committedTurn = done.turn
     if options.commitsOffsets { source.commit(savingOffsets) }
-    try prunePlans()
+    prunePlans()
   }
 
-  /// Plans older than `plan.keep` go; those behind the last checkpoint always stay.
-  private func prunePlans() throws(WorkerFault) {
-    planTimes.append((committedTurn, clock.wallMs))
-    var upTo: UInt64 = 0
-    while let first = planTimes.first, first.wallMs < clock.wallMs - options.planKeepMs {
-      upTo = first.turn
-      planTimes.removeFirst()
+  /// Plans older than `plan.keep` go, once a minute, some at a time; those behind the last checkpoint always stay.
+  private func prunePlans() {
+    let now = clock.monotonicNs
+    if pruneNs == 0 { pruneNs = now + Self.pruneEveryNs }
+    guard now >= pruneNs else { return }
+    do throws(StateFault) {
+      let isMore = try pruneSome(before: clock.wallMs - options.planKeepMs)
+      pruneNs = isMore ? now : now + Self.pruneEveryNs
+    } catch {
+      pruneNs = now + Self.pruneEveryNs
+      Log.shared.warning(
+        "old plans could not be removed", mend: "look at the disk of state_dir; it is tried again every minute",
+        ["cause": .text("\(error)")])
     }
-    guard upTo > 0 else { return }
-    do { try plans.prune(upTo: upTo) } catch { throw WorkerFault.state(error) }
+  }
+
+  private static let pruneEveryNs: Int64 = 60_000_000_000
+  /// Plans that leave at once: some tens of milliseconds.
+  private static let pruneAtOnce: UInt64 = 20_000
+
+  /// Finds the last plan made before a moment by halving: plans know when they were made, whichever process made them.
+  /// True = more of them are left.
+  private func pruneSome(before wallMs: Int64) throws(StateFault) -> Bool {
+    func isOld(after turn: UInt64) throws(StateFault) -> UInt64? {
+      guard let row = try plans.plans(after: turn, limit: 1).first, row.turn <= committedTurn,
+        let plan = TurnPlan(decoding: row.plan), plan.wallMs < wallMs
+      else { return nil }
+      return row.turn
+    }
+    guard let oldest = try isOld(after: 0) else { return false }
+    var low = oldest
+    var high = min(committedTurn, oldest + Self.pruneAtOnce)
+    while low < high {
+      let middle = low + (high - low + 1) / 2
+      if let turn = try isOld(after: middle - 1) { low = max(low, min(turn, high)) } else { high = middle - 1 }
+    }
+    try plans.prune(upTo: low)
+    return low == oldest + Self.pruneAtOnce
   }
 }

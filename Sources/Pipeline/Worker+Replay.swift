@@ -11,6 +11,13 @@ extension Worker {
       manifest.epoch = plan.epoch
       try fold(plan, takes: takes, referenceLetters: dropReference(upTo: plan))
       replayed += 1
+      if pending.isEmpty, let replay = options.replay {
+        try loadMorePlans(of: replay)
+        if let next = pending.first, next.turn != manifest.turn + 1 {
+          throw WorkerFault.refused(
+            "the plan of turn \(manifest.turn + 1) is missing, the next is that of \(next.turn)")
+        }
+      }
       if pending.isEmpty {
         Log.shared.info("replayed what was planned", ["turn": .integer(Int(plan.turn))])
         beginEpoch()

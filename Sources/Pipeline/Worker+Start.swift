@@ -121,13 +121,15 @@ extension Worker {
 
   private func loadPlans(hasState: Bool) throws(WorkerFault) {
     if let replay = options.replay { return try loadPlans(of: replay, hasState: hasState) }
-    let rows: [(turn: UInt64, plan: [UInt8])]
-    do { rows = try plans.plans(after: manifest.turn) } catch { throw WorkerFault.state(error) }
     guard hasState else {
       // Plans without their state cannot be continued: a new lineage folds the log anew.
-      if let last = rows.last { do { try plans.prune(upTo: last.turn) } catch { throw WorkerFault.state(error) } }
+      do {
+        if try !plans.plans(after: 0, limit: 1).isEmpty { try plans.prune(upTo: UInt64(Int64.max)) }
+      } catch { throw WorkerFault.state(error) }
       return
     }
+    let rows: [(turn: UInt64, plan: [UInt8])]
+    do { rows = try plans.plans(after: manifest.turn) } catch { throw WorkerFault.state(error) }
     for row in rows {
       guard let plan = TurnPlan(decoding: row.plan), plan.lineage == manifest.lineage else { continue }
       pending.append(plan)

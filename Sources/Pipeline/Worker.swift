@@ -50,7 +50,10 @@ public final class Worker {
   var logTroubleSince: Int64 = 0
   var savingOffsets: [(source: UInt16, next: Int64)] = []
   var spareSnapshot = Snapshot()
-  var planTimes: [(turn: UInt64, wallMs: Int64)] = []
+  /// When plans that are too old are looked for next, monotonic ns; 0 = a minute after the first checkpoint.
+  var pruneNs: Int64 = 0
+  /// Replays by plans: the last turn whose plan was read.
+  var plansRead: UInt64 = 0
   /// The newest version the feature store had when it was opened.
   var storeMark: Version?
   /// Why the last checkpoint failed; nil = it did not.

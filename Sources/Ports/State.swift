@@ -57,9 +57,16 @@ public protocol StateStore: AnyObject, Sendable {
 public protocol PlanLog: AnyObject, Sendable {
   /// Durable against kill -9 when it returns.
   func append(turn: UInt64, _ plan: [UInt8]) throws(StateFault)
-  /// Plans after a turn, oldest first.
-  func plans(after turn: UInt64) throws(StateFault) -> [(turn: UInt64, plan: [UInt8])]
+  /// The first plans after a turn, oldest first, at most so many.
+  func plans(after turn: UInt64, limit: Int) throws(StateFault) -> [(turn: UInt64, plan: [UInt8])]
   /// Forgets plans up to a turn.
   func prune(upTo turn: UInt64) throws(StateFault)
   func close()
+}
+
+extension PlanLog {
+  /// All plans after a turn, oldest first.
+  public func plans(after turn: UInt64) throws(StateFault) -> [(turn: UInt64, plan: [UInt8])] {
+    try plans(after: turn, limit: .max)
+  }
 }

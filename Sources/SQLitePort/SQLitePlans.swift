@@ -79,20 +79,22 @@ public final class SQLitePlans: PlanLog, @unchecked Sendable {
     return sum
   }
 
-  public func plans(after turn: UInt64) throws(StateFault) -> [(turn: UInt64, plan: [UInt8])] {
+  public func plans(after turn: UInt64, limit: Int) throws(StateFault) -> [(turn: UInt64, plan: [UInt8])] {
     gate.lock()
     defer { gate.unlock() }
     if let fault {
       if case .corrupt = fault { self.fault = nil }
       throw fault
     }
-    do throws(DatabaseError) { return try read(after: turn) } catch { throw describe(error) }
+    do throws(DatabaseError) { return try read(after: turn, limit) } catch { throw describe(error) }
   }
 
-  private func read(after turn: UInt64) throws(DatabaseError) -> [(turn: UInt64, plan: [UInt8])] {
+  private func read(after turn: UInt64, _ limit: Int) throws(DatabaseError) -> [(turn: UInt64, plan: [UInt8])] {
     guard let database else { throw DatabaseError(code: SQLITE_MISUSE, message: "\(path) is closed") }
-    let rows = try Statement(database, "SELECT turn, previous, sum, body FROM plan WHERE turn > ? ORDER BY turn")
+    let rows = try Statement(
+      database, "SELECT turn, previous, sum, body FROM plan WHERE turn > ? ORDER BY turn LIMIT ?")
     rows.bind(1, Int64(bitPattern: turn))
+    rows.bind(2, Int64(limit))
     var plans: [(turn: UInt64, plan: [UInt8])] = []
     var before: UInt64?
     while try rows.step() {

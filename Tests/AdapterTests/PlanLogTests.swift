@@ -29,6 +29,7 @@ import Testing
     plans = try open()
     #expect(try plans.plans(after: 0).map(\.turn) == Array(1...200))
     #expect(try plans.plans(after: 150).map(\.plan) == (151...200).map(plan))
+    #expect(try plans.plans(after: 150, limit: 3).map(\.turn) == [151, 152, 153])
     try plans.prune(upTo: 190)
     #expect(try plans.plans(after: 0).map(\.turn) == Array(191...200))
     try plans.append(turn: 201, [])

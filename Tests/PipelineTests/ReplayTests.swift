@@ -54,6 +54,31 @@ import Testing
     #expect(isEqualWithout)
   }
 
+  @Test func `plans go when they are older than plan keep, also those that an earlier process made`() throws {
+    let world = World(Timeline(hasIdle: false))
+    world.options.planKeepMs = 3_600_000
+    try world.run()
+    let kept = world.plans.count
+    #expect(kept > 20)
+    // Two hours later a new process, which checkpoints for two minutes: those of the run are gone, its own stay.
+    world.clock.advance(ms: 7_200_000)
+    try world.begin()
+    for n in 0..<1300 {
+      if n % 10 == 0 {
+        let time = Timeline.start + 20_000_000 + Int64(n) * 100
+        let value =
+          #"{"schema":"search/1","event_id":"p\#(n)","timestamp":\#(time),"user_id":"u1","query":"q"}"#
+        world.log.append("events.search", 0, key: Array("u1".utf8), value: Array(value.utf8), timestamp: time)
+      }
+      _ = try world.worker.step(waitMs: 0)
+      world.clock.advance(ms: 100)
+    }
+    let left = try world.plans.plans(after: 0).compactMap { TurnPlan(decoding: $0.plan) }
+    #expect(left.count > 50)
+    #expect(left.allSatisfy { $0.wallMs >= world.clock.wallMs - 3_600_000 })
+    #expect(zip(left, left.dropFirst()).allSatisfy { $1.turn == $0.turn + 1 })
+  }
+
   @Test func `plans that begin too late are refused, with what helps`() throws {
     let world = World()
     try world.run()

@@ -5,9 +5,11 @@
 
 Shares no line with the program: the topics are read by kcat, the rules are those of the documentation. Checked are
 the trust counters of every title (impressions, clicks, completions, ratings, votes, corrections, watches) and the
-counts of every viewer (n, watches). Prints how many rows agree; exit 1 names the first that differ.
+counts of every viewer (n, watches); and that the dead letters are exactly the records that are no JSON, each at least
+once. Prints how many rows agree; exit 1 names the first that differ.
 """
 import json
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -21,14 +23,27 @@ TITLE = [
 VIEWER = ["n", "watches"]
 
 
-def records(brokers, topic):
-    """Values of a topic, partition by partition in the order of offsets."""
-    out = subprocess.run(
-        ["kcat", "-C", "-q", "-e", "-b", brokers, "-t", topic, "-o", "beginning", "-f", "%p\t%o\t%s\n"],
+def read_all(brokers, topic, form):
+    return subprocess.run(
+        ["kcat", "-C", "-q", "-e", "-b", brokers, "-t", topic, "-o", "beginning", "-f", form],
         check=True, stdout=subprocess.PIPE).stdout
-    lines = [line.split(b"\t", 2) for line in out.split(b"\n") if line]
-    for _, _, value in sorted(lines, key=lambda line: (int(line[0]), int(line[1]))):
-        yield value
+
+
+def records(brokers, topic):
+    """Place and value of a topic's records, partition by partition in the order of offsets."""
+    lines = [line.split(b"\t", 2) for line in read_all(brokers, topic, "%p\t%o\t%s\n").split(b"\n") if line]
+    for partition, offset, value in sorted(lines, key=lambda line: (int(line[0]), int(line[1]))):
+        yield (topic, int(partition), int(offset)), value
+
+
+def dead_letters(brokers):
+    """Places that the dead letters name in their headers."""
+    places = set()
+    for line in read_all(brokers, "dlq.events", "%h\n").decode().split("\n"):
+        named = dict(re.findall(r"__connect\.errors\.(topic|partition|offset)=([^,]*)", line))
+        if named:
+            places.add((named["topic"], int(named["partition"]), int(named["offset"])))
+    return places
 
 
 def event_of(value):
@@ -42,7 +57,7 @@ def event_of(value):
 def count(brokers):
     titles = defaultdict(lambda: dict.fromkeys(TITLE, 0))
     viewers = defaultdict(lambda: dict.fromkeys(VIEWER, 0))
-    seen, capped, ratings, votes = set(), defaultdict(int), {}, set()
+    seen, capped, ratings, votes, garbage = set(), defaultdict(int), {}, set(), set()
     read = copies = 0
 
     def within(what, event, title):
@@ -51,9 +66,10 @@ def count(brokers):
         return capped[key] <= CAPS[what]
 
     for topic in TOPICS:
-        for value in records(brokers, "events." + topic):
+        for place, value in records(brokers, "events." + topic):
             event = event_of(value)
             if event is None:
+                garbage.add(place)
                 continue
             read += 1
             if event["event_id"] in seen:
@@ -87,11 +103,11 @@ def count(brokers):
                 if vote not in votes:
                     votes.add(vote)
                     row["available" if event["available"] else "unavailable"] += 1
-    return titles, viewers, read, copies
+    return titles, viewers, garbage, read, copies
 
 
 def main(brokers, dump):
-    titles, viewers, read, copies = count(brokers)
+    titles, viewers, garbage, read, copies = count(brokers)
     wanted = {"content": (titles, TITLE), "user": (viewers, VIEWER)}
     stored = {"content": {}, "user": {}}
     with open(dump, encoding="utf-8") as lines:
@@ -110,7 +126,10 @@ def main(brokers, dump):
         for key, row in stored[kind].items():
             if key not in counted and any(row[n] for n in names):
                 wrong.append(f"{kind} {key} is in the dump and in no topic")
-    print(f"{read} events read, {copies} copies among them; {len(titles)} titles and {len(viewers)} viewers compared")
+    letters = dead_letters(brokers)
+    wrong += [f"{place} is no event and no dead letter names it" for place in sorted(garbage - letters)]
+    wrong += [f"a dead letter names {place}, which is an event" for place in sorted(letters - garbage)]
+    print(f"{len(letters)} dead letters; {read} events read, {copies} copies among them; {len(titles)} titles and {len(viewers)} viewers compared")
     for line in wrong[:10]:
         print(line)
     return 1 if wrong else 0
