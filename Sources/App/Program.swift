@@ -65,6 +65,9 @@ public let program = Program<Context, Common>(
         "alerts", "Drift alerts.",
         [.verb("tail", AlertsTail.self)]),
       .group(
+        "bandit", "The published models.",
+        [.verb("show", BanditShow.self), .verb("arms", BanditArms.self)]),
+      .group(
         "decisions", "What was decided, and what it earned.",
         [.verb("tail", DecisionsTail.self), .verb("export", DecisionsExport.self)]),
       .verb("lag", LagVerb.self),

@@ -105,7 +105,7 @@ public struct BenchData: Sendable {
         }
         decision.arms.append(arm)
         decision.contexts.append([1] + g + fact + mean + zip(g, taste).map { $0 * $1 })
-        decision.rewards.append(slates.rows[row][rating] == "5" ? 1 : 0)
+        decision.rewards.append(try slates.number(row, rating) == 5 ? 1 : 0)
       }
       decisions.append(decision)
     }
