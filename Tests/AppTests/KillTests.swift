@@ -34,7 +34,7 @@ import Testing
       viewers: Self.isFull ? 100_000 : 2_000, titles: Self.isFull ? 2_000 : 300,
       // Ends between two boundaries of five minutes: what idle topics' timers do is no part of a backlog.
       stepMs: 14_500_000 / Double(Self.events))
-    let outlet = try KafkaOutlet(KafkaConfig(brokers: broker.address, group: "none", joinsGroup: false))
+    let outlet = try KafkaOutlet.traffic(to: broker.address)
     try traffic.sendCatalog(through: outlet)
     #expect(outlet.flush(timeoutMs: 30_000))
 
@@ -77,7 +77,7 @@ import Testing
 
   /// From exec after a kill to the first new turn, three times; at most 3 s.
   private func restart(_ life: inout Life, _ traffic: inout KillTraffic) throws {
-    let outlet = try KafkaOutlet(KafkaConfig(brokers: life.address, group: "none", joinsGroup: false))
+    let outlet = try KafkaOutlet.traffic(to: life.address)
     defer { outlet.close() }
     var seconds: [Double] = []
     var worker = try life.begin()

@@ -93,6 +93,15 @@ struct KillTraffic: Sendable {
   }
 }
 
+extension KafkaOutlet {
+  /// For traffic: batches of some size, since an embedded broker hands out one a partition and request.
+  static func traffic(to address: String) throws -> KafkaOutlet {
+    var config = KafkaConfig(brokers: address, group: "none", joinsGroup: false)
+    config.options["linger.ms"] = "100"
+    return try KafkaOutlet(config)
+  }
+}
+
 /// Sends traffic on a thread of its own until it is told to stop.
 final class KillProducer: @unchecked Sendable {
   private let lock = NSLock()
@@ -104,7 +113,7 @@ final class KillProducer: @unchecked Sendable {
   /// - Parameter perSecond: Events, about.
   init(_ traffic: KillTraffic, to address: String, perSecond: Int) throws {
     self.traffic = traffic
-    let outlet = try KafkaOutlet(KafkaConfig(brokers: address, group: "none", joinsGroup: false))
+    let outlet = try KafkaOutlet.traffic(to: address)
     nonisolated(unsafe) let own = outlet  // used by that thread only
     Thread.detachNewThread { [self] in
       do {

@@ -120,7 +120,7 @@ struct Scene {
   }
 
   mutating func send(_ count: Int, withCatalog: Bool = false) throws {
-    let outlet = try KafkaOutlet(KafkaConfig(brokers: broker.address, group: "none", joinsGroup: false))
+    let outlet = try KafkaOutlet.traffic(to: broker.address)
     defer { outlet.close() }
     if withCatalog { try traffic.sendCatalog(through: outlet) }
     try traffic.send(count, through: outlet)
