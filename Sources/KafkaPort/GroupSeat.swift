@@ -113,10 +113,12 @@ final class GroupSeat {
     config.log(4, PortError(code, doing: "telling group \(config.group) how far the state has come").message)
   }
 
-  /// A static member sends no leave: after a restart within the session time-out it has its seat still.
+  /// Tells the group what it was not told yet, also where a short run ends before it was let in (a new group lets
+  /// nobody in for 3 s). A static member sends no leave: after a restart within the session time-out it has its seat
+  /// still.
   func close() {
-    let until = csys_monotonic_ns() + 2_000_000_000
-    while isJoined, inFlight > 0 || !waiting.isEmpty, csys_monotonic_ns() < until {
+    let until = csys_monotonic_ns() + (isJoined ? 2_000_000_000 : 3_500_000_000)
+    while inFlight > 0 || !waiting.isEmpty, csys_monotonic_ns() < until {
       guard (try? serve(now: .max)) != nil else { break }
       servedAt = .min
       usleep(2_000)

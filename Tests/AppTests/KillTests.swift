@@ -18,18 +18,19 @@ import Testing
     throws
   {
     let broker = try TestBroker(topics: KillTraffic.topics + ["dlq.events", "alerts.drift"], partitions: 32)
-    _ = try run(on: broker)
+    _ = try run(on: broker, in: Places.Scratch())
   }
 
   @Test(.enabled(if: TestBroker.realScript != nil, "no real Kafka here: THALWEG_TEST_KAFKA names no kafka.sh"))
   func `killed again and again, real Kafka: its plans, an unkilled run and a count from the topics agree`() throws {
     let broker = try TestBroker(realWith: KillTraffic.topics + ["dlq.events", "alerts.drift"], partitions: 32)
-    var (life, traffic) = try run(on: broker)
-    if Self.isFull { try restart(&life, &traffic) }
+    let scratch = Places.Scratch()
+    var (life, traffic) = try run(on: broker, in: scratch)
+    if Self.isFull { try restart(life, &traffic) }
+    withExtendedLifetime(scratch) {}
   }
 
-  private func run(on broker: TestBroker) throws -> (life: Life, traffic: KillTraffic) {
-    let scratch = Places.Scratch()
+  private func run(on broker: TestBroker, in scratch: Places.Scratch) throws -> (life: Life, traffic: KillTraffic) {
     var traffic = KillTraffic(
       viewers: Self.isFull ? 100_000 : 2_000, titles: Self.isFull ? 2_000 : 300,
       // Ends between two boundaries of five minutes: what idle topics' timers do is no part of a backlog.
@@ -65,6 +66,7 @@ import Testing
     let kills = try killed.die(Self.kills, afterTurns: Self.isFull ? 2 : 1)
     try killed.finish()
     #expect(kills.count == Self.kills && kills.progressed * 4 >= kills.count * 3, "\(kills)")
+    #expect(try killed.toldEverything(), "the group knows of every record")
     let difference = try Life.difference(whole, killed)
     #expect(difference == nil, "a state killed \(kills.count) times differs from one never killed")
     let recount = try killed.audit()
@@ -76,7 +78,7 @@ import Testing
   }
 
   /// From exec after a kill to the first new turn, three times; at most 3 s.
-  private func restart(_ life: inout Life, _ traffic: inout KillTraffic) throws {
+  private func restart(_ life: Life, _ traffic: inout KillTraffic) throws {
     let outlet = try KafkaOutlet.traffic(to: life.address)
     defer { outlet.close() }
     var seconds: [Double] = []

@@ -78,6 +78,14 @@ struct Life {
     try rows.write(to: URL(fileURLWithPath: dump))
   }
 
+  /// Whether the group was told of everything that stands in the topics.
+  func toldEverything() throws -> Bool {
+    let group = URL(fileURLWithPath: folder).lastPathComponent
+    let admin = try KafkaAdmin(KafkaConfig(brokers: address, group: group, joinsGroup: false))
+    defer { admin.close() }
+    return try admin.lag(of: KillTraffic.topics).allSatisfy { $0.log.high == 0 || $0.committed == $0.log.high }
+  }
+
   /// What a verb answers about it.
   func ask(_ words: [String], withErrors: Bool = false) throws -> (code: Int32, text: String) {
     let child = try Child(words + settings, errors: folder + ".answers", mixed: withErrors)
