@@ -10,6 +10,7 @@ public enum Launch {
   /// before the first thread; a service runs on a thread of its own while this one waits for them.
   public static func main() -> Never {
     signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)  // a file at its limit is an error of the write, which the stores handle
     let words = Array(CommandLine.arguments.dropFirst())
     if words.first == "__complete" {  // before anything else: every key press waits for it
       say(program.complete(Array(words.dropFirst())))

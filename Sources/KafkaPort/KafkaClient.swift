@@ -15,6 +15,8 @@ final class KafkaClient {
   private(set) var refusal: PortError?
   /// The last thing that went wrong with the connection, for health pages.
   private(set) var lastProblem: PortError?
+  /// No broker has answered since: set by the library, cleared by whoever hears from one.
+  var cutOff: PortError?
   /// Set once the instance is of no further use.
   private(set) var fatal: PortError?
   /// Outcome of each record produced: its sequence number and code.
@@ -96,7 +98,12 @@ final class KafkaClient {
       }
       refusal = problem
     }
-    if lastProblem?.message != problem.message { config.log(4, problem.message) }
+    if code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN { cutOff = problem }
+    // Connections come and go; that none is left is said once, by the worker.
+    let isConnection =
+      code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN
+      || code == RD_KAFKA_RESP_ERR__TIMED_OUT
+    if lastProblem?.message != problem.message { config.log(isConnection ? 6 : 4, problem.message) }
     lastProblem = problem
   }
 

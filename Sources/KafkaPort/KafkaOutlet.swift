@@ -12,6 +12,7 @@ public final class KafkaOutlet: RecordOutlet {
   private var client: KafkaClient
   private var topics: [String: OpaquePointer] = [:]
   private var inFlight: [UInt: OutRecord] = [:]
+  private var inFlightBytes = 0
   private var next: UInt = 1
   private let capacity: Int
   private var isClosed = false
@@ -46,7 +47,8 @@ public final class KafkaOutlet: RecordOutlet {
     try KafkaClient(
       .producer, config,
       defaults: [
-        ("linger.ms", "1"), ("queue.buffering.max.messages", String(capacity)), ("queue.buffering.max.kbytes", "65536"),
+        ("linger.ms", "1"), ("queue.buffering.max.messages", String(capacity)),
+        ("queue.buffering.max.kbytes", String(bytesMax / 1024)),
         ("message.max.bytes", "2097152"), ("message.timeout.ms", "0"), ("retry.backoff.ms", "50"), ("acks", "all"),
       ],
       fixed: [("enable.idempotence", "true")])
@@ -57,6 +59,9 @@ public final class KafkaOutlet: RecordOutlet {
   }
 
   public var unacknowledged: Int { inFlight.count }
+  /// Half of what may wait is left.
+  public var hasRoom: Bool { inFlight.count < capacity / 2 && inFlightBytes < Self.bytesMax / 2 }
+  private static let bytesMax = 64 << 20
 
   public func send(_ record: OutRecord) throws(PortError) {
     client.serve()
@@ -65,8 +70,9 @@ public final class KafkaOutlet: RecordOutlet {
     let number = next
     next &+= 1
     inFlight[number] = record
+    inFlightBytes += Self.bytes(record)
     do throws(PortError) { try produce(record, number) } catch {
-      inFlight[number] = nil
+      forget(number)
       throw error
     }
   }
@@ -162,7 +168,7 @@ public final class KafkaOutlet: RecordOutlet {
 
   private func settled(_ number: UInt, _ code: KafkaCode) {
     guard code != RD_KAFKA_RESP_ERR_NO_ERROR else {
-      inFlight[number] = nil
+      forget(number)
       delivered += 1
       return
     }
@@ -173,7 +179,7 @@ public final class KafkaOutlet: RecordOutlet {
     {
       return
     }
-    guard let record = inFlight.removeValue(forKey: number) else { return }
+    guard let record = forget(number) else { return }
     let error = PortError(
       code,
       doing:
@@ -182,6 +188,17 @@ public final class KafkaOutlet: RecordOutlet {
     failed += 1
     lastFailure = error
     log(3, error.message)
+  }
+
+  @discardableResult
+  private func forget(_ number: UInt) -> OutRecord? {
+    guard let record = inFlight.removeValue(forKey: number) else { return nil }
+    inFlightBytes -= Self.bytes(record)
+    return record
+  }
+
+  private static func bytes(_ record: OutRecord) -> Int {
+    record.headers.reduce(record.key.count + (record.value?.count ?? 0)) { $0 + $1.name.utf8.count + $1.value.count }
   }
 
   private func recoverIfFatal() throws(PortError) {

@@ -28,6 +28,7 @@ public final class KafkaSource: EventSource {
   public var commitFailures: Int { seat?.commitFailures ?? 0 }
   /// The last trouble with the connection, for health pages.
   public var lastProblem: PortError? { reader.lastProblem }
+  public var trouble: PortError? { reader.cutOff }
   /// Whether the group has taken this worker in (always, when it does not join one).
   public var isJoined: Bool { seat?.isJoined ?? !config.joinsGroup }
 
@@ -59,7 +60,9 @@ public final class KafkaSource: EventSource {
 
   public func partitions(of topics: [String]) throws(PortError) -> [TopicPartition] {
     // While reading, whoever asks must not be held up for long by brokers that do not answer.
-    try TopicQuery.partitions(of: topics, reader, timeoutMs: lane == nil ? 10_000 : 1_000)
+    let found = try TopicQuery.partitions(of: topics, reader, timeoutMs: lane == nil ? 10_000 : 1_000)
+    reader.cutOff = nil
+    return found
   }
 
   public func watermarks(_ partition: TopicPartition, timeoutMs: Int) throws(PortError) -> Watermarks {
@@ -145,6 +148,7 @@ public final class KafkaSource: EventSource {
     rd_kafka_consume_callback_queue(queue, Int32(clamping: timeoutMs), Lane.onMessage, lane)
     lane.pointee.sink = Nowhere.only
     let taken = lane.pointee.taken
+    if taken > 0 { reader.cutOff = nil }
     if !lane.pointee.notices.isEmpty { digest() }
     if pending == nil { pending = reader.fatal ?? reader.refusal }
     if taken == 0, let error = pending {
@@ -160,6 +164,7 @@ public final class KafkaSource: EventSource {
     lane!.pointee.notices.removeAll(keepingCapacity: true)
     for notice in notices {
       let partition = TopicPartition(notice.topic, notice.partition)
+      if notice.topic.isEmpty, heard(notice) { continue }
       if notice.code == RD_KAFKA_RESP_ERR__PARTITION_EOF {
         guard let source = bySource[partition] else { continue }
         ends[Int(source)] = notice.offset
@@ -176,6 +181,18 @@ public final class KafkaSource: EventSource {
         pending = error
       }
     }
+  }
+
+  /// Connections come and go; that none is left is what counts. False = it is something else.
+  private func heard(_ notice: Lane.Notice) -> Bool {
+    switch notice.code {
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+      reader.cutOff = PortError(notice.code, doing: "connection to \(config.brokers)", detail: notice.text)
+    case RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR__TIMED_OUT: break
+    default: return false
+    }
+    config.log(6, "Kafka: " + (notice.text ?? ""))
+    return true
   }
 
   private func outOfRange(_ partition: TopicPartition, _ offset: Int64, _ text: String) -> PortError {

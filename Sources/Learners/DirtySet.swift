@@ -1,4 +1,4 @@
-/// Slots that changed, given back in slot order: a bit a slot and, above it, a bit for every 64 of those.
+/// Slots that changed, given back by slot: a bit a slot and, above it, a bit for every 64 of those.
 ///
 /// Each shard marks in sets of its own, one for publishing and one for saving.
 ///
@@ -7,6 +7,8 @@ public struct DirtySet: ~Copyable {
   private var low: UnsafeMutablePointer<UInt64>
   private var high: UnsafeMutablePointer<UInt64>
   private var words: Int
+  /// Word at which the next bounded drain begins.
+  private var cursor = 0
   public private(set) var count = 0
 
   public init(slots: Int = 4096) {
@@ -78,27 +80,45 @@ public struct DirtySet: ~Copyable {
     }
   }
 
-  /// Hands out at most `limit` marked slots, in ascending order, and forgets those.
+  /// Hands out at most `limit` marked slots and forgets those, going on where the last call ended, around and around:
+  /// a slot waits for one round at most, however often those before it are marked again.
   ///
   /// - Returns: How many.
   public mutating func drain(atMost limit: Int, _ body: (UInt32) -> Void) -> Int {
     guard limit > 0, count > 0 else { return 0 }
     var left = limit
-    for block in 0..<(words / 64) {
-      while high[block] != 0 {
-        let word = block * 64 + high[block].trailingZeroBitCount
-        while low[word] != 0 {
-          guard left > 0 else { return limit }
-          let slot = UInt32(word * 64 + low[word].trailingZeroBitCount)
-          low[word] &= low[word] - 1
-          count -= 1
-          left -= 1
-          body(slot)
-        }
-        high[block] &= high[block] - 1
-      }
-    }
+    let start = cursor
+    drain(from: start, to: words, &left, body)
+    if left > 0 { drain(from: 0, to: start, &left, body) }
     return limit - left
+  }
+
+  /// Words `from..<to`, until nothing is left to hand out; leaves the cursor at the first word not emptied.
+  private mutating func drain(from: Int, to: Int, _ left: inout Int, _ body: (UInt32) -> Void) {
+    var word = from
+    while word < to {
+      let waiting = high[word >> 6] >> UInt64(word & 63)
+      guard waiting != 0 else {
+        word = (word >> 6 + 1) << 6
+        continue
+      }
+      word += waiting.trailingZeroBitCount
+      guard word < to else { break }
+      while low[word] != 0 {
+        guard left > 0 else {
+          cursor = word
+          return
+        }
+        let slot = UInt32(word * 64 + low[word].trailingZeroBitCount)
+        low[word] &= low[word] - 1
+        count -= 1
+        left -= 1
+        body(slot)
+      }
+      high[word >> 6] &= ~(UInt64(1) << UInt64(word & 63))
+      word += 1
+    }
+    cursor = to < words ? to : 0
   }
 
   public mutating func removeAll() { drain { _ in } }

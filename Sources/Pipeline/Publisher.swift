@@ -8,6 +8,12 @@ import Telemetry
 public final class Publisher {
   /// Rows encoded into one batch; keeps a single step short.
   static let rowsPerBatch = 4096
+  /// After so long without a batch an empty one asks whether the store still has what it was given.
+  private static let askAfterNs: Int64 = 10_000_000_000
+  /// A batch unanswered for so long is said aloud.
+  private static let slowNs: Int64 = 1_000_000_000
+  /// Alerts that wait for a store, newest kept: as many as its stream holds.
+  private static let alertsWaiting = 10_000
 
   private let store: any FeatureStore
   private let clock: any WorkerClock
@@ -21,6 +27,9 @@ public final class Publisher {
   private var pendingAlerts: [[UInt8]] = []
   /// In the batch under way.
   private var batchAlerts: [[UInt8]] = []
+  /// When the batch under way was handed over; 0 = there is none.
+  private var submittedNs: Int64 = 0
+  private var saidSlow = false
   private var lastConfirmed: Version?
   public private(set) var keysWritten: UInt64 = 0
   public private(set) var batchesConfirmed: UInt64 = 0
@@ -32,7 +41,7 @@ public final class Publisher {
   }
   private var brokenSinceNs: Int64 = 0
   /// Timestamp of the newest record folded, of the newest in the batch under way, and of the newest confirmed.
-  private var foldedRecordTime: Int64 = 0
+  private(set) var foldedRecordTime: Int64 = 0
   private var batchRecordTime: Int64 = 0
   private(set) var lastConfirmedRecordTime: Int64 = 0
   private var latencies: [Double] = []
@@ -90,18 +99,23 @@ public final class Publisher {
   }
 
   /// An alert for the store's stream.
-  func note(alert: [UInt8]) { pendingAlerts.append(alert) }
+  func note(alert: [UInt8]) {
+    pendingAlerts.append(alert)
+    if pendingAlerts.count > Self.alertsWaiting { pendingAlerts.removeFirst(pendingAlerts.count - Self.alertsWaiting) }
+  }
 
   /// Sends, receives, and encodes the next batch where one is due and `mayWrite`. Never waits.
   ///
   /// - Returns: The version that a store reached again says it has.
   func pump(road: Road, version: Version, force: Bool, mayWrite: Bool) throws(WorkerFault) -> Version? {
     let progress = store.pump()
+    noteSlowness()
     if let error = progress.error {
       errors += 1
       if !isBroken {
         Log.shared.warning(
-          "the feature store failed; keys wait for its return", mend: "look at the store; the worker goes on by itself",
+          "the feature store failed; keys wait for its return",
+          mend: "look at the store; the worker goes on by itself and publishes what waits once it answers",
           ["cause": .text(error.message)])
       }
       isBroken = true
@@ -117,19 +131,22 @@ public final class Publisher {
         mark.version < confirmed || mark.version.lineage == confirmed.lineage && mark.version.turn < confirmed.turn
       {
         Log.shared.warning(
-          "the feature store lost what it had; every key is published again", mend: "nothing",
+          "the feature store lost what it had; every key is published again",
+          mend: "nothing now; look why it restarted empty, was flushed, or went back to an older copy",
           ["store": .text(mark.version.text), "known": .text(confirmed.text)])
         road.markAllUnpublished()
       }
     }
     if progress.confirmed > 0 {
       isBroken = false
+      submittedNs = 0
+      saidSlow = false
       batchesConfirmed += UInt64(progress.confirmed)
       lastConfirmed = sink.batch.version
       lastConfirmedNs = clock.monotonicNs
       batchAlerts.removeAll()
       road.confirmInFlight()
-      confirmed()
+      if sink.batch.count > 0 { confirmed() }
     }
     // A mark heard for the first time may lie above `version`: the caller looks at it before anything is written.
     if mayWrite, progress.mark == nil { try flush(road: road, version: version, force: force) }
@@ -139,6 +156,7 @@ public final class Publisher {
   /// The batch under way did not arrive, or may not have: what it held is due again.
   private func takeBack(_ road: Road) {
     hasBatch = false
+    submittedNs = 0
     pendingAlerts = batchAlerts + pendingAlerts
     batchAlerts.removeAll()
     road.republishInFlight()
@@ -146,17 +164,17 @@ public final class Publisher {
 
   private func flush(road: Road, version: Version, force: Bool) throws(WorkerFault) {
     if hasBatch {
-      guard store.submit(sink.batch) else { return }
-      hasBatch = false
+      guard submit() else { return }
     }
-    guard store.inFlight == 0, road.hasUnpublished || !pendingAlerts.isEmpty else { return }
     let start = clock.monotonicNs
+    let hasNews = road.hasUnpublished || !pendingAlerts.isEmpty
+    guard store.inFlight == 0, hasNews || mustAsk(now: start) else { return }
     guard force || isFlushing || start >= nextFlushNs else { return }
     isFlushing = true
     sink.batch.removeAll(version: version)
     batchRecordTime = foldedRecordTime
     let isDrained = road.publish(into: &sink, limit: Self.rowsPerBatch)
-    if isDrained { road.publishRankings(into: &sink, turn: version.turn, now: start, force: force) }
+    road.publishRankings(into: &sink, turn: version.turn, now: start, force: force && isDrained)
     for alert in pendingAlerts {
       sink.batch.begin(.append, key: "alerts".utf8)
       alert.withUnsafeBytes { sink.batch.field("event".utf8, $0) }
@@ -164,13 +182,34 @@ public final class Publisher {
     batchAlerts = pendingAlerts
     pendingAlerts.removeAll()
     keysWritten += UInt64(sink.batch.count)
-    hasBatch = sink.batch.count > 0
-    if hasBatch, store.submit(sink.batch) { hasBatch = false }
+    hasBatch = sink.batch.count > 0 || !hasNews
+    if hasBatch { _ = submit() }
     flushCostNs += clock.monotonicNs - start
     if isDrained {
       isFlushing = false
       nextFlushNs = clock.monotonicNs + min(maxDelayNs, flushCostNs * 20)
       flushCostNs = 0
     }
+  }
+
+  private func submit() -> Bool {
+    guard store.submit(sink.batch) else { return false }
+    hasBatch = false
+    submittedNs = max(1, clock.monotonicNs)
+    return true
+  }
+
+  /// A store emptied while nothing is published would stay empty: nobody else would notice.
+  private func mustAsk(now: Int64) -> Bool {
+    !isBroken && lastConfirmedNs > 0 && now - max(lastConfirmedNs, submittedNs) >= Self.askAfterNs
+  }
+
+  private func noteSlowness() {
+    guard submittedNs > 0, !saidSlow, !isBroken, clock.monotonicNs - submittedNs > Self.slowNs else { return }
+    saidSlow = true
+    Log.shared.warning(
+      "the feature store answers slowly; keys wait, events are folded on",
+      mend: "look at its load, at slow commands of others (SLOWLOG GET) and at the network",
+      ["seconds": .real(Double(clock.monotonicNs - submittedNs) / 1e9)])
   }
 }

@@ -20,6 +20,12 @@ struct Rankings {
     return true
   }
 
+  /// What was written last may not have arrived: due again with the next batch.
+  mutating func forget() {
+    lastTurn = 0
+    nextNs = 0
+  }
+
   /// Appends the sets as of a time.
   static func write(
     into batch: inout FeatureBatch, titles: TitleTable, catalog: Catalog, ids: Identities,

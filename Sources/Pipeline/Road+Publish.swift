@@ -20,25 +20,39 @@ extension Road {
   }
 
   /// Appends changed rows, at most about `limit`; true when nothing is left.
+  ///
+  /// Viewers and titles of each shard take turns at being first, so that no crowd of one holds the others back.
   func publish(into sink: inout StoreFeatureSink, limit: Int) -> Bool {
     var left = limit
-    for shard in 0..<shards {
-      left -= viewerFolds[shard].publishing.drain(atMost: left) { slot in
-        if viewers.row(slot).pointee.isAlive {
-          views.put(viewer: slot, of: self, into: &sink)
-        } else {
-          views.delete(viewer: ids.viewers.bytes(slot), from: &sink)
-          unconfirmedDeletes.insert(slot)
-        }
-        inFlightViewers.append(slot)
-      }
-      left -= titleFolds[shard].publishing.drain(atMost: left) { slot in
-        guard titles.row(slot).pointee.isAlive else { return }
-        views.put(title: slot, of: self, into: &sink)
-        inFlightTitles.append(slot)
-      }
+    publishRound &+= 1
+    for step in 0..<(2 * shards) {
+      let place = (publishRound &+ step) % (2 * shards)
+      left -=
+        place < shards
+        ? publishViewers(shard: place, into: &sink, limit: left)
+        : publishTitles(shard: place - shards, into: &sink, limit: left)
     }
     return !hasUnpublished
+  }
+
+  private func publishViewers(shard: Int, into sink: inout StoreFeatureSink, limit: Int) -> Int {
+    viewerFolds[shard].publishing.drain(atMost: limit) { slot in
+      if viewers.row(slot).pointee.isAlive {
+        views.put(viewer: slot, of: self, into: &sink)
+      } else {
+        views.delete(viewer: ids.viewers.bytes(slot), from: &sink)
+        unconfirmedDeletes.insert(slot)
+      }
+      inFlightViewers.append(slot)
+    }
+  }
+
+  private func publishTitles(shard: Int, into sink: inout StoreFeatureSink, limit: Int) -> Int {
+    titleFolds[shard].publishing.drain(atMost: limit) { slot in
+      guard titles.row(slot).pointee.isAlive else { return }
+      views.put(title: slot, of: self, into: &sink)
+      inFlightTitles.append(slot)
+    }
   }
 
   /// Appends the sorted sets where they are due; compact forms have none.
@@ -63,6 +77,7 @@ extension Road {
   func republishInFlight() {
     for slot in inFlightViewers { viewerFolds[shard(ofViewer: slot)].publishing.mark(slot) }
     for slot in inFlightTitles { titleFolds[shard(ofTitle: slot)].publishing.mark(slot) }
+    rankings.forget()
     confirmInFlight()
   }
 

@@ -39,6 +39,8 @@ public final class Road {
   /// Keys under way to the store: published again if the connection is lost.
   var inFlightViewers: [UInt32] = []
   var inFlightTitles: [UInt32] = []
+  /// Batches made so far: who comes first in the next one.
+  var publishRound = 0
   /// Viewers that ended and whose keys the store has not confirmed to be gone.
   var unconfirmedDeletes: Set<UInt32> = []
   /// What the latest sweep found to have moved.

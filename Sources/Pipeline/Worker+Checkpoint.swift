@@ -10,12 +10,16 @@ extension Worker {
     let isUrgent = mustCheckpointFirst && checkpointFault == nil
     guard changedSinceCheckpoint, !saver.isBusy, clock.monotonicNs - lastCheckpointNs >= interval || isUrgent
     else { return false }
-    return try checkpoint(isClean: false)
+    let begun = try checkpoint(isClean: false)
+    noteCheckpoint(begun: begun)
+    return begun
   }
 
   /// Copies what changed and hands it to the saver; false = effects of its turns are not acknowledged yet.
   func checkpoint(isClean: Bool) throws(WorkerFault) -> Bool {
-    guard outlet.flush(timeoutMs: isClean ? 2000 : 0) || outlet.unacknowledged == 0 else { return false }
+    guard outlet.flush(timeoutMs: isClean ? 2000 : 0) || outlet.unacknowledged == 0, waitingOut.isEmpty else {
+      return false
+    }
     var snapshot = spareSnapshot
     spareSnapshot = Snapshot()
     snapshot.removeAll()
@@ -42,8 +46,12 @@ extension Worker {
         "a checkpoint failed; the one before it stays valid and the worker goes on",
         mend: "free disk space under state_dir, or look at the disk", ["cause": .text("\(fault)")])
       status.lastError = "\(fault)"
+      if checkpointFault == nil { checkpointFaultSince = clock.monotonicNs }
       checkpointFault = "\(fault)"
       return
+    }
+    if checkpointFault != nil {
+      Log.shared.info("checkpoints are saved again", ["turn": .integer(Int(done.turn))])
     }
     checkpointFault = nil
     if savesFirst { mustCheckpointFirst = false }

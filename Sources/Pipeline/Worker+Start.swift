@@ -19,6 +19,7 @@ extension Worker {
     intake.reference.append(contentsOf: road.changed(catalog).map { Intake.WaitingRow(row: $0) })
     referenceIsComplete = manifest.hasReference || options.replay != nil
     lastCheckpointNs = clock.monotonicNs
+    watch = TrafficWatch(now: clock.monotonicNs, since: road.totals)
     Log.shared.info(
       "started",
       [
@@ -313,9 +314,16 @@ extension Worker {
       ReferenceRows.append(intake.reference[taken].row, to: &plan.reference)
       taken += 1
     }
-    let isLast = taken == intake.reference.count
+    var isLast = taken == intake.reference.count
     if isLast { plan.ranges = referenceRanges() }
-    guard append(plan) else { return false }
+    if planIsInDoubt, !settleDoubt() {
+      guard let standing = pending.popLast() else { return false }
+      plan = standing
+      taken = ReferenceRows.read(plan.reference).count
+      isLast = taken == intake.reference.count
+    } else {
+      guard append(plan) else { return false }
+    }
     intake.reference.removeFirst(taken)
     let letters = isLast ? intake.referenceDeadLetters : []
     if isLast {

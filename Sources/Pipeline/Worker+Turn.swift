@@ -43,6 +43,7 @@ extension Worker {
 
   /// Folds what may be folded. Small turns at once while the log is quiet, larger ones under load.
   func planAndFold(polled: Int) throws(WorkerFault) {
+    if planIsInDoubt, !settleDoubt() { return }
     noteWhoIsBehind()
     if !hasCaughtUp {
       hasCaughtUp = intake.inputs.indices.allSatisfy { hasReached($0, intake.inputs[$0].target) }
@@ -97,11 +98,28 @@ extension Worker {
           ["cause": .text("\(error)")])
       }
       pauseReason = "plans cannot be written: \(error)"
+      planIsInDoubt = true
       return false
     }
+    if pauseReason != nil { Log.shared.info("turns are planned again", ["turn": .integer(Int(plan.turn))]) }
     pauseReason = nil
     status.plansWritten += 1
     return true
+  }
+
+  /// A plan whose append failed may stand in the log all the same: then its turn is folded as it says.
+  ///
+  /// - Returns: False = it does, or nobody can tell yet.
+  func settleDoubt() -> Bool {
+    let rows: [(turn: UInt64, plan: [UInt8])]
+    do { rows = try plans.plans(after: manifest.turn) } catch {
+      pauseReason = "plans cannot be written: \(error)"
+      return false
+    }
+    planIsInDoubt = false
+    pending = rows.compactMap { TurnPlan(decoding: $0.plan) }.filter { $0.lineage == manifest.lineage }
+    if !pending.isEmpty { pauseReason = nil }
+    return pending.isEmpty
   }
 
   /// Waiting entries that lie before the bound, by rank.
@@ -227,10 +245,13 @@ extension Worker {
     publisher.note(alert: event.json)
   }
 
+  /// What the outlet has no room for waits here, in order: no more than a turn's.
   private func send(_ record: OutRecord) throws(WorkerFault) {
+    guard waitingOut.isEmpty else { return waitingOut.append(record) }
     do { try outlet.send(record) } catch {
       status.kafkaErrors += 1
-      throw WorkerFault.port(error)
+      guard error.isRetriable else { throw WorkerFault.port(error) }
+      waitingOut.append(record)
     }
   }
 }

@@ -61,6 +61,18 @@ public final class Worker {
   var breaker: DeadLetterBreaker
   /// Why no new turn is planned at the moment; nil = all is well.
   public internal(set) var pauseReason: String?
+  /// A plan failed, and nobody knows whether it stands in the log.
+  var planIsInDoubt = false
+  /// Alerts and dead letters the outlet had no room for.
+  var waitingOut: [OutRecord] = []
+  var outletFullSince: Int64 = 0
+  /// Why turns wait for the outlet; nil = they do not, or not for long.
+  var outletReason: String?
+  /// Since when a due checkpoint waits for acknowledgements; 0 = none does.
+  var checkpointHeldSince: Int64 = 0
+  /// When the first of a row of checkpoints failed.
+  var checkpointFaultSince: Int64 = 0
+  var watch: TrafficWatch
 
   public init(
     options: WorkerOptions, decoder: consuming Decoder, ids: Identities, source: any EventSource,
@@ -79,6 +91,7 @@ public final class Worker {
     alignment = Alignment(maxWaitNs: Int64(options.alignMaxWaitMs) * 1_000_000)
     saver = SaverThread(store: state, clock: clock, inline: onOneThread)
     breaker = DeadLetterBreaker(share: options.deadLetterShare)
+    watch = TrafficWatch(now: clock.monotonicNs, since: Tally())
     publisher = Publisher(store: store, clock: clock, maxDelayMs: options.publishMaxDelayMs)
   }
 
@@ -101,7 +114,7 @@ public final class Worker {
     if !referenceIsComplete { try completeReference() }
     if breaker.isOpen || opensBreaker() {
       // Nothing is planned any more; what was folded before is still published and saved.
-    } else if referenceIsComplete, !mustCheckpointFirst, try isProven() {
+    } else if try outletHasRoom(), referenceIsComplete, !mustCheckpointFirst, try isProven() {
       if isReplaying {
         try replayPlanned()
       } else if options.replay == nil {
@@ -112,6 +125,7 @@ public final class Worker {
     holdBackWhereFull()
     if try checkpointIfDue() { changedSinceCheckpoint = false }
     noteLag()
+    watch.look(self)
     guard options.untilCaughtUp, hasCaughtUp, !isReplaying else { return true }
     return try !isDone()
   }
@@ -119,17 +133,32 @@ public final class Worker {
   func poll(timeoutMs: Int) throws(WorkerFault) -> Int {
     do {
       let count = try source.poll(timeoutMs: timeoutMs, limit: options.pollLimit, into: intake)
-      if count > 0 { logTroubleSince = 0 }
+      if count > 0 { noteLogAnswers() } else if let trouble = source.trouble { noteLogTrouble(trouble) }
       return count
     } catch {
       guard !error.isRetriable else {
-        if logTroubleSince == 0 { logTroubleSince = clock.monotonicNs }
-        status.kafkaErrors += 1
-        status.lastError = error.message
+        noteLogTrouble(error)
         return 0
       }
       throw WorkerFault.port(error)
     }
+  }
+
+  private func noteLogTrouble(_ cause: PortError) {
+    guard logTroubleSince == 0 else { return }
+    logTroubleSince = max(1, clock.monotonicNs)
+    status.kafkaErrors += 1
+    status.lastError = cause.message
+    Log.shared.warning(
+      "Kafka does not answer; what was read is folded, the rest waits",
+      mend: "look at the brokers, at kafka.brokers and at the network; the worker goes on by itself",
+      ["cause": .text(cause.message)])
+  }
+
+  private func noteLogAnswers() {
+    guard logTroubleSince != 0 else { return }
+    Log.shared.info("Kafka answers again", ["after_s": .real(secondsWithoutLog)])
+    logTroubleSince = 0
   }
 
   /// Stops reading, for good, where too much of what was read is no event.
@@ -148,7 +177,7 @@ public final class Worker {
   }
 
   private func isDone() throws(WorkerFault) -> Bool {
-    guard intake.inputs.allSatisfy({ $0.queue.isEmpty }) else { return false }
+    guard intake.inputs.allSatisfy({ $0.queue.isEmpty }), waitingOut.isEmpty else { return false }
     try publish(force: true)
     return publisher.isIdle && !road.hasUnpublished
   }
@@ -172,6 +201,10 @@ public final class Worker {
       try publish(force: true)
       if publisher.isBroken { break }
       if mustCheckpointFirst || isReplaying { break }
+    }
+    for _ in 0..<20 where !waitingOut.isEmpty {
+      _ = outlet.flush(timeoutMs: 50)
+      _ = try outletHasRoom()
     }
     try collectCheckpoint(waiting: true)
     let isSaving = try checkpoint(isClean: pending.isEmpty)
@@ -277,11 +310,12 @@ public final class Worker {
   /// Partitions of the input topics that exist now and are not read; nil = the log did not answer, which is noted for
   /// ``secondsWithoutLog``.
   public func addedPartitions() -> [TopicPartition]? {
-    guard let found = try? source.partitions(of: options.inputs.map(\.name)) else {
-      if logTroubleSince == 0 { logTroubleSince = clock.monotonicNs }
+    let found: [TopicPartition]
+    do { found = try source.partitions(of: options.inputs.map(\.name)) } catch {
+      noteLogTrouble(error)
       return nil
     }
-    logTroubleSince = 0
+    noteLogAnswers()
     let known = Set(intake.inputs.map(\.partition))
     return found.filter { !known.contains($0) }
   }
@@ -300,6 +334,14 @@ public final class Worker {
   public var keysWritten: UInt64 { publisher.keysWritten }
   public var storeErrors: UInt64 { publisher.errors }
   public var secondsWithoutStore: Double { publisher.secondsBroken }
+  /// Why nothing can be planned, saved or let out; nil = it can. A failing checkpoint counts after 30 s, or at once
+  /// where nothing may be planned before it.
+  public var refusal: String? {
+    if let reason = pauseReason ?? outletReason { return reason }
+    guard let fault = checkpointFault else { return nil }
+    let seconds = Double(clock.monotonicNs - checkpointFaultSince) / 1e9
+    return mustCheckpointFirst || seconds > 30 ? "the state cannot be saved: \(fault)" : nil
+  }
   public var secondsWithoutLog: Double {
     logTroubleSince == 0 ? 0 : Double(clock.monotonicNs - logTroubleSince) / 1e9
   }

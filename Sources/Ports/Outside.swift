@@ -34,5 +34,11 @@ public protocol RecordOutlet: AnyObject {
   /// Waits until all that was sent is acknowledged; false = not within the time.
   func flush(timeoutMs: Int) -> Bool
   var unacknowledged: Int { get }
+  /// False = so much waits for acknowledgement that what arises should wait too.
+  var hasRoom: Bool { get }
   func close()
+}
+
+extension RecordOutlet {
+  public var hasRoom: Bool { true }
 }

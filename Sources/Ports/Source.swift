@@ -55,6 +55,8 @@ public struct PortError: Error, CustomStringConvertible, Sendable {
 public protocol EventSource: AnyObject {
   /// Identity of the log: cluster id and, per topic, what tells a topic from one made again under its name.
   func identity() throws(PortError) -> String
+  /// Why the log cannot be reached at the moment, as far as is known without asking; nil = it can.
+  var trouble: PortError? { get }
   /// All partitions of these topics that exist now, sorted; topics that do not exist are left out.
   func partitions(of topics: [String]) throws(PortError) -> [TopicPartition]
   func watermarks(_ partition: TopicPartition, timeoutMs: Int) throws(PortError) -> Watermarks
@@ -81,6 +83,8 @@ public protocol EventSource: AnyObject {
 }
 
 extension EventSource {
+  public var trouble: PortError? { nil }
+
   public func watermarks(_ partitions: [TopicPartition], timeoutMs: Int) throws(PortError) -> [Watermarks] {
     var all: [Watermarks] = []
     for partition in partitions { all.append(try watermarks(partition, timeoutMs: timeoutMs)) }

@@ -114,6 +114,23 @@ struct BoundTests {
     #expect(set.isEmpty && !set.contains(64))
   }
 
+  @Test func `a bounded drain goes on where it ended, so that busy slots hold no other back`() {
+    var set = DirtySet()
+    for slot in 0..<1000 as Range<UInt32> { set.mark(slot) }
+    set.mark(500_000)
+    var seen: [UInt32: Int] = [:]
+    for _ in 0..<40 {
+      // The first 900 change again before every drain.
+      for slot in 0..<900 as Range<UInt32> { set.mark(slot) }
+      #expect(set.drain(atMost: 100) { seen[$0, default: 0] += 1 } == 100)
+    }
+    #expect((0..<1000 as Range<UInt32>).allSatisfy { seen[$0] != nil } && seen[500_000] == 1)
+    #expect(seen.values.reduce(0, +) == 4000)
+    var left = 0
+    while set.drain(atMost: 64, { _ in left += 1 }) > 0 {}
+    #expect(set.isEmpty && left > 0)
+  }
+
   @Test func `a vector keeps the catalog version that was valid when it was folded`() throws {
     var options = LearnOptions()
     options.dimension = 2

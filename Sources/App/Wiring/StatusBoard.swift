@@ -89,7 +89,7 @@ final class StatusBoard: StatusProvider {
   }
 
   private static func refusal(_ worker: Worker) -> String? {
-    if let reason = worker.pauseReason { return reason }
+    if let reason = worker.refusal { return reason }
     guard worker.hasCaughtUp else {
       return "catching up: \(worker.lag().reduce(0) { $0 + $1.records }) records to go"
     }
