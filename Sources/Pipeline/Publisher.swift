@@ -29,7 +29,8 @@ public final class Publisher {
   private var batchAlerts: [[UInt8]] = []
   /// When the batch under way was handed over; 0 = there is none.
   private var submittedNs: Int64 = 0
-  private var saidSlow = false
+  /// When slowness may be said again.
+  private var slowAgainNs: Int64 = 0
   private var lastConfirmed: Version?
   public private(set) var keysWritten: UInt64 = 0
   public private(set) var batchesConfirmed: UInt64 = 0
@@ -40,6 +41,8 @@ public final class Publisher {
     didSet { if isBroken != oldValue { brokenSinceNs = isBroken ? clock.monotonicNs : 0 } }
   }
   private var brokenSinceNs: Int64 = 0
+  /// The store was found again, and not all that waited for it is written yet.
+  private(set) var isRecovering = false
   /// Timestamp of the newest record folded, of the newest in the batch under way, and of the newest confirmed.
   private(set) var foldedRecordTime: Int64 = 0
   private var batchRecordTime: Int64 = 0
@@ -127,6 +130,7 @@ public final class Publisher {
     if let mark = progress.mark {
       isBroken = false
       if hasBatch { takeBack(road) }
+      isRecovering = true
       if let confirmed = lastConfirmed,
         mark.version < confirmed || mark.version.lineage == confirmed.lineage && mark.version.turn < confirmed.turn
       {
@@ -138,9 +142,8 @@ public final class Publisher {
       }
     }
     if progress.confirmed > 0 {
-      isBroken = false
+      if !progress.lost { isBroken = false }  // the last answer may come with the loss of the connection
       submittedNs = 0
-      saidSlow = false
       batchesConfirmed += UInt64(progress.confirmed)
       lastConfirmed = sink.batch.version
       lastConfirmedNs = clock.monotonicNs
@@ -187,6 +190,7 @@ public final class Publisher {
     flushCostNs += clock.monotonicNs - start
     if isDrained {
       isFlushing = false
+      isRecovering = false
       nextFlushNs = clock.monotonicNs + min(maxDelayNs, flushCostNs * 20)
       flushCostNs = 0
     }
@@ -205,11 +209,12 @@ public final class Publisher {
   }
 
   private func noteSlowness() {
-    guard submittedNs > 0, !saidSlow, !isBroken, clock.monotonicNs - submittedNs > Self.slowNs else { return }
-    saidSlow = true
+    let now = clock.monotonicNs
+    guard submittedNs > 0, !isBroken, now - submittedNs > Self.slowNs, now >= slowAgainNs else { return }
+    slowAgainNs = now + 60_000_000_000
     Log.shared.warning(
       "the feature store answers slowly; keys wait, events are folded on",
       mend: "look at its load, at slow commands of others (SLOWLOG GET) and at the network",
-      ["seconds": .real(Double(clock.monotonicNs - submittedNs) / 1e9)])
+      ["seconds": .real(Double(now - submittedNs) / 1e9)])
   }
 }

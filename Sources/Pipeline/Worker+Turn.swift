@@ -52,7 +52,9 @@ extension Worker {
     var takes = self.takes(upTo: bound)
     let eligible = takes.reduce(0, +)
     if eligible > 0, eligible < options.turnLimit / 4, polled == options.pollLimit, hasCaughtUp == false { return }
-    if eligible > options.turnLimit { takes = limited(takes, eligible: eligible) }
+    // A turn is as long as the publisher waits for its next batch: short ones while a store that came back is filled.
+    let limit = publisher.isRecovering ? min(options.turnLimit, Self.shortTurn) : options.turnLimit
+    if eligible > limit { takes = limited(takes, to: limit) }
     var plan = emptyPlan()
     plan.idleFrontier = idleFrontier(hasRecords: eligible > 0)
     for waiting in intake.reference { ReferenceRows.append(waiting.row, to: &plan.reference) }
@@ -69,6 +71,8 @@ extension Worker {
     intake.referenceNext.removeAll()
     try fold(plan, takes: takes, referenceLetters: letters)
   }
+
+  static let shortTurn = 2048
 
   /// The next turn's plan, without what it takes.
   func emptyPlan() -> TurnPlan {
@@ -139,8 +143,8 @@ extension Worker {
     return n
   }
 
-  /// The first `turnLimit` of them in the order, by cutting at a moment.
-  private func limited(_ takes: [Int], eligible: Int) -> [Int] {
+  /// About the first `limit` of them in the order, by cutting at a moment.
+  private func limited(_ takes: [Int], to limit: Int) -> [Int] {
     var low = Int64.max
     var high = Int64.min
     for (place, i) in rank.enumerated() where takes[place] > 0 {
@@ -155,14 +159,14 @@ extension Worker {
           : min(takes[place], whole(intake.inputs[i].queue, intake.inputs[i].queue.count(upTo: time, orEqual: true)))
       }
     }
-    // The latest moment up to which at most turnLimit lie, at least the first one.
+    // The latest moment up to which at most `limit` lie, at least the first one.
     var from = low
     var to = high
     while from < to {
       // What precedes a partition's first event stands at the beginning of time: the span may exceed Int64.
       let span = UInt64(bitPattern: to &- from)
       let middle = from &+ Int64(bitPattern: span / 2 + span % 2)
-      if counts(middle).reduce(0, +) <= options.turnLimit { from = middle } else { to = middle - 1 }
+      if counts(middle).reduce(0, +) <= limit { from = middle } else { to = middle - 1 }
     }
     return counts(from)
   }

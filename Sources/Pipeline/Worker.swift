@@ -132,7 +132,8 @@ public final class Worker {
 
   func poll(timeoutMs: Int) throws(WorkerFault) -> Int {
     do {
-      let count = try source.poll(timeoutMs: timeoutMs, limit: options.pollLimit, into: intake)
+      let limit = publisher.isRecovering ? min(options.pollLimit, Self.shortTurn) : options.pollLimit
+      let count = try source.poll(timeoutMs: timeoutMs, limit: limit, into: intake)
       if count > 0 { noteLogAnswers() } else if let trouble = source.trouble { noteLogTrouble(trouble) }
       return count
     } catch {
