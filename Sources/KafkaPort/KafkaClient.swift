@@ -114,8 +114,18 @@ final class KafkaClient {
     return String(cString: id).hasPrefix("mockCluster")
   }()
 
+  /// From now on this client's events come with its messages, and only who reads those may ask for them:
+  /// librdkafka 2.0.2 aborts the process where a message waits and ``serve(timeoutMs:)`` meets it.
+  func readMessages() {
+    rd_kafka_poll_set_consumer(handle)
+    isReading = true
+  }
+  private var isReading = false
+
   /// Serves callbacks that wait; at most so long for the first.
-  func serve(timeoutMs: Int32 = 0) { rd_kafka_poll(handle, timeoutMs) }
+  func serve(timeoutMs: Int32 = 0) {
+    if !isReading { rd_kafka_poll(handle, timeoutMs) }
+  }
 
   /// An error of a request, or what lies behind it: refused credentials end in time-outs.
   func explain(_ code: KafkaCode, doing: String, detail: String? = nil) -> PortError {

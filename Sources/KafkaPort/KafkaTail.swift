@@ -27,7 +27,7 @@ public enum TailStart: Sendable, Equatable {
     case "beginning", "earliest": self = .beginning
     case "end", "latest": self = .end
     default:
-      guard let number = Int64(text) else { return nil }
+      guard let number = Int64(text), number > .min else { return nil }
       self = text.hasPrefix("-") ? .last(Int(-number)) : .offset(number)
     }
   }
@@ -48,7 +48,6 @@ public final class KafkaTail {
         ("group.id", config.group), ("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"),
         ("auto.offset.reset", "earliest"), ("enable.partition.eof", "true"),
       ])
-    rd_kafka_poll_set_consumer(client.handle)
   }
 
   public func close() { client.close(first: { rd_kafka_consumer_close($0) }) }
@@ -87,6 +86,7 @@ public final class KafkaTail {
       if offset < mark.high { open[partition.partition] = mark.high }
     }
     if open.isEmpty && !follow { return }
+    client.readMessages()
     let code = rd_kafka_assign(client.handle, list.raw)
     guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw client.explain(code, doing: "reading topic \(topic)") }
     var given = 0

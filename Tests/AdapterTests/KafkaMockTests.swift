@@ -20,6 +20,25 @@ struct KafkaMockTests {
     outlet.close()
   }
 
+  /// librdkafka 2.0.2 aborts the process where a question's callbacks are served while records wait.
+  @Test func `questions while records wait lose none and end nothing, also where nobody answers`() throws {
+    var cluster: MockCluster? = try MockCluster(topics: [("watch", 1)])
+    try fill(cluster!, (0..<300).map { OutRecord("watch", "k", "\($0)") })
+    let source = try KafkaSource(config(cluster!))
+    defer { source.close() }
+    try source.start([(partition: TopicPartition("watch", 0), source: 0, input: 0, offset: 0)])
+    usleep(500_000)
+    for _ in 0..<5 { #expect(try source.partitions(of: ["watch"]).count == 1) }
+    let sink = Collector()
+    try source.collect(10, into: sink)
+    cluster = nil
+    #expect(throws: PortError.self) { _ = try source.partitions(of: ["watch"]) }
+    #expect(throws: PortError.self) { _ = try source.watermarks(TopicPartition("watch", 0), timeoutMs: 300) }
+    let until = Date().addingTimeInterval(5)
+    while sink.items.count < 300, Date() < until { _ = try? source.poll(timeoutMs: 20, limit: 1000, into: sink) }
+    #expect(sink.items.map(\.offset) == Array(0..<300))
+  }
+
   @Test func `records of one partition come back in order with key, time, headers and tombstones`() throws {
     let cluster = try MockCluster(topics: [("watch", 1), ("rate", 1)])
     var sent: [OutRecord] = []
