@@ -31,6 +31,12 @@ public struct Record {
 /// Headers of the record at hand; read only by mappings that need them.
 public protocol RecordHeaders {
   func header(_ name: String) -> [UInt8]?
+  /// All of them, in order; for records that are set aside.
+  var all: [(name: String, value: [UInt8])] { get }
+}
+
+extension RecordHeaders {
+  public var all: [(name: String, value: [UInt8])] { [] }
 }
 
 public struct NoHeaders: RecordHeaders {

@@ -12,6 +12,7 @@ public final class MemorySource: EventSource {
     var timestamp: Int64
     var headers: [(name: String, value: [UInt8])]
     func header(_ name: String) -> [UInt8]? { headers.last { $0.name == name }?.value }
+    var all: [(name: String, value: [UInt8])] { headers }
   }
   struct Log {
     var low: Int64 = 0

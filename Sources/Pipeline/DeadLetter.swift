@@ -14,12 +14,26 @@ public struct DeadLetter: Equatable, Sendable {
   /// Size of the original value.
   public var originalCount: Int
   public var timestamp: Int64
+  /// Those of the original, for a replay; of CloudEvents in binary form they are half the event.
+  public var headers: [Header]
   /// SHA-256 of the whole value, present where `value` is only its beginning.
   public var digest: [UInt8]
 
   /// Values up to here travel whole.
   static let wholeLimit = 1 << 20
   static let cutTo = 4096
+  /// Headers beyond so many bytes stay behind.
+  static let headerLimit = 64 << 10
+
+  public struct Header: Equatable, Sendable {
+    public var name: String
+    public var value: [UInt8]
+  }
+
+  /// Whether a header tells of a dead letter rather than of the record in it.
+  public static func isOurs(header name: String) -> Bool {
+    name.hasPrefix("__connect.errors.") || name.hasPrefix("thalweg.")
+  }
 
   init(
     reason: RejectReason, field: String?, record: Record, sha256: (UnsafeRawBufferPointer) -> [UInt8]
@@ -28,6 +42,11 @@ public struct DeadLetter: Equatable, Sendable {
     self.field = field
     key = record.key.map { Array($0) }
     timestamp = record.timestamp
+    var room = Self.headerLimit
+    headers = record.headers.all.compactMap { header in
+      room -= header.name.utf8.count + header.value.count
+      return room < 0 || Self.isOurs(header: header.name) ? nil : Header(name: header.name, value: header.value)
+    }
     let value = record.value ?? UnsafeRawBufferPointer(start: nil, count: 0)
     originalCount = value.count
     if value.count > Self.wholeLimit {
@@ -50,6 +69,10 @@ public struct DeadLetter: Equatable, Sendable {
     originalCount = Int(reader.take(UInt64.self))
     timestamp = reader.take(Int64.self)
     digest = Array(reader.takeRun())
+    headers = []
+    for _ in 0..<reader.take(UInt16.self) {
+      headers.append(Header(name: reader.takeText(), value: Array(reader.takeRun())))
+    }
     guard !reader.isTorn else { return nil }
   }
 
@@ -63,12 +86,17 @@ public struct DeadLetter: Equatable, Sendable {
     bytes.put(UInt64(originalCount))
     bytes.put(timestamp)
     bytes.putRun(digest)
+    bytes.put(UInt16(clamping: headers.count))
+    for header in headers.prefix(Int(UInt16.max)) {
+      bytes.putText(header.name)
+      bytes.putRun(header.value)
+    }
     return bytes
   }
 
   /// The record for the dead-letter topic, with the headers that Kafka Connect's tools read.
   func record(topic: String, from source: TopicPartition, offset: Int64, group: String) -> OutRecord {
-    var headers: [(name: String, value: [UInt8])] = []
+    var headers = self.headers.map { (name: $0.name, value: $0.value) }
     func add(_ name: String, _ value: String) { headers.append((name, Array(value.utf8))) }
     let prefix = "__connect.errors."
     add(prefix + "topic", source.topic)
