@@ -91,6 +91,49 @@ import Testing
     #expect(said.code == 0, "\(said.text)")
   }
 
+  @Test func `the package holds what the guide speaks of, and its sums are right`() throws {
+    guard Self.has("dpkg-deb"), Self.has("dpkg-shlibdeps"), Self.has("strip") else {
+      return print("skipped: no dpkg-dev")
+    }
+    let folder = Places.Scratch()
+    let program = "THALWEG_PROGRAM=" + Child.program
+    let built = try Self.run(
+      "env", [program, "THALWEG_SHLIBDEPS=--ignore-missing-info", "deploy/deb/build.sh", folder.path])
+    #expect(built.code == 0, "\(built.text)")
+    let package = try #require(built.text.split(separator: "\n").last.map(String.init))
+    let contents = try Self.run("dpkg-deb", ["-c", package]).text
+    for path in [
+      "usr/bin/thalweg", "lib/systemd/system/thalweg.service", "etc/thalweg/worker.yaml",
+      "usr/share/man/man1/thalweg.1.gz",
+      "usr/share/bash-completion/completions/thalweg", "usr/share/thalweg/topics/events.watch.json",
+      "usr/share/doc/thalweg/OPERATING.md",
+    ] {
+      #expect(contents.contains("./\(path)\n"), "\(path)")
+    }
+    #expect(!contents.split(separator: "\n").contains { !$0.contains("root/root") })
+    let sums = try Self.run(
+      "sh",
+      [
+        "-c",
+        "dpkg-deb -R '\(package)' '\(folder.path)/x' && cd '\(folder.path)/x' && md5sum -c --quiet DEBIAN/md5sums && cat DEBIAN/md5sums",
+      ])
+    #expect(
+      sums.code == 0 && sums.text.contains("usr/bin/thalweg") && !sums.text.contains("etc/"), "\(sums.text.suffix(300))"
+    )
+    let settings = try String(contentsOfFile: folder.path + "/x/etc/thalweg/worker.yaml", encoding: .utf8)
+    #expect(settings.contains("\nstate_dir: /var/lib/thalweg\n"))
+  }
+
+  /// Minutes: a release build and a Debian of its own. `THALWEG_TEST_DEB=1 make test ARGS="--filter DeployTests"`, as root.
+  @Test(
+    .enabled(
+      if: ProcessInfo.processInfo.environment["THALWEG_TEST_DEB"] != nil, "THALWEG_TEST_DEB is not set (minutes)"),
+    .timeLimit(.minutes(30)))
+  func `the package installs, starts, upgrades, removes and purges cleanly`() throws {
+    let said = try Self.run("make", ["check-deb"])
+    #expect(said.code == 0 && said.text.contains("deb: good"), "\(said.text.suffix(1000))")
+  }
+
   @Test func `the ports of unit, manifests and settings agree`() throws {
     let port = try #require(
       try Self.text("Sources/App/Settings/Settings+Outside.swift").firstMatch(of: /var port = (\d+)/)?.1)

@@ -22,7 +22,12 @@ rm -rf "$root" && mkdir -p "$root/DEBIAN"
 install -D -m 755 "$program" "$root/usr/bin/thalweg"
 strip --strip-unneeded "$root/usr/bin/thalweg"
 install -D -m 644 deploy/systemd/thalweg.service "$root/lib/systemd/system/thalweg.service"
-install -D -m 644 configs/worker.yaml "$root/etc/thalweg/worker.yaml"
+# State stands where the unit may write, also for a doctor or a replay called by hand.
+sed 's|^state_dir: .*|state_dir: /var/lib/thalweg|' configs/worker.yaml > "$out/worker.yaml"
+grep -q '^state_dir: /var/lib/thalweg$' "$out/worker.yaml"
+install -D -m 644 "$out/worker.yaml" "$root/etc/thalweg/worker.yaml"
+install -d "$root/usr/share/thalweg/topics"
+install -m 644 topics/*.json "$root/usr/share/thalweg/topics/"
 doc=$root/usr/share/doc/thalweg
 for file in docs/OPERATING.md docs/CONFIG.md; do
   if [ -f "$file" ]; then install -D -m 644 "$file" "$doc/${file##*/}"; fi
@@ -55,7 +60,7 @@ done
 mkdir -p "$out/tree/debian"
 printf 'Source: thalweg\n\nPackage: thalweg\nArchitecture: any\n' > "$out/tree/debian/control"
 binary=$(realpath "$root/usr/bin/thalweg")
-depends=$(cd "$out/tree" && dpkg-shlibdeps -O "$binary" 2> ../shlibdeps.log | sed -n 's/^shlibs:Depends=//p') || true
+depends=$(cd "$out/tree" && dpkg-shlibdeps ${THALWEG_SHLIBDEPS:-} -O "$binary" 2> ../shlibdeps.log | sed -n 's/^shlibs:Depends=//p') || true
 [ -n "$depends" ] || { cat "$out/shlibdeps.log" >&2; exit 1; }
 
 cat > "$root/DEBIAN/control" <<CONTROL
@@ -77,7 +82,7 @@ CONTROL
 echo /etc/thalweg/worker.yaml > "$root/DEBIAN/conffiles"
 for script in postinst prerm postrm; do install -m 755 "deploy/deb/$script" "$root/DEBIAN/$script"; done
 find "$root" -type d -exec chmod 755 {} +
-(cd "$root" && find usr lib etc -type f -exec md5sum {} + | sort -k2) > "$root/DEBIAN/md5sums"
+(cd "$root" && find usr lib -type f -exec md5sum {} + | sort -k2) > "$root/DEBIAN/md5sums"
 
 package=$out/thalweg_${version}_$arch.deb
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1767225600} dpkg-deb --root-owner-group --build "$root" "$package" > /dev/null

@@ -22,8 +22,17 @@ struct TopicDeclaration {
     settings = (node["config"]?.map ?? []).map { ($0.key, $0.value.text ?? "") }
   }
 
+  /// Where the package keeps the declarations of our own topics.
+  static let installed = "/usr/share/thalweg/topics"
+
+  /// The folder asked for; where none was and there is no `topics` here, what the package brought.
+  private static func place(_ folder: String) -> String {
+    folder == "topics" && access(folder, R_OK) != 0 && access(installed, R_OK) == 0 ? installed : folder
+  }
+
   /// All declarations of a folder, by file name.
   static func all(in folder: String) throws -> [TopicDeclaration] {
+    let folder = place(folder)
     guard let stream = opendir(folder) else {
       throw Failure(ExitCode.unavailable, "no topics are declared in \(folder); --dir names the folder")
     }
@@ -64,7 +73,8 @@ struct TopicsApply: Verb {
   static let about = "Creates the declared topics that do not exist, and names what differs in those that do."
   static let settings = ["kafka.brokers"]
   @Argument("names", "Only these topics.", isRequired: false) var names: [String] = []
-  @Option("dir", "Folder of the declarations.") var folder = "topics"
+  @Option("dir", "Folder of the declarations; where there is no such one here, that of the package.")
+  var folder = "topics"
   @Option("partitions", "Partitions of new topics, instead of what is declared.", in: 1...10_000) var partitions: Int? =
     nil
   @Option("replicas", "Replicas of new topics; without it the cluster's default.", in: 1...100) var replicas: Int? = nil
@@ -102,7 +112,8 @@ struct TopicsDescribe: Verb {
   static let about = "Prints declared or named topics as the cluster has them."
   static let settings = ["kafka.brokers"]
   @Argument("names", "Topics; without any, those declared.", isRequired: false) var names: [String] = []
-  @Option("dir", "Folder of the declarations.") var folder = "topics"
+  @Option("dir", "Folder of the declarations; where there is no such one here, that of the package.")
+  var folder = "topics"
 
   func run(_ context: Context) throws {
     let admin = try KafkaAdmin(context.settings.kafkaConfig(joinsGroup: false))
