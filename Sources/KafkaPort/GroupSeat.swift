@@ -17,6 +17,8 @@ final class GroupSeat {
   private var checksOthers = false
   private(set) var isJoined = false
   private(set) var commitFailures = 0
+  /// Times the group was divided anew, the joining at the start included.
+  private(set) var rebalances = 0
 
   init(_ config: KafkaConfig, joins: Bool, topics: [String], partitionCount: Int) throws(PortError) {
     self.config = config
@@ -32,7 +34,7 @@ final class GroupSeat {
       rebalances: true)
     client.onRebalance = { [unowned self] isAssign, partitions in self.rebalanced(isAssign, partitions) }
     client.onCommit = { [unowned self] code, partitions in self.committed(code, partitions) }
-    rd_kafka_poll_set_consumer(client.handle)
+    client.readMessages()
     guard joins else {
       isJoined = true
       return
@@ -52,6 +54,7 @@ final class GroupSeat {
     let none = PartitionList(capacity: 1)
     rd_kafka_assign(client.handle, none.raw)
     isJoined = true
+    rebalances += 1
     checksOthers = partitions.count != partitionCount
     config.log(6, "Kafka: member of group \(config.group)" + (config.instanceID.map { " as \($0)" } ?? ""))
   }

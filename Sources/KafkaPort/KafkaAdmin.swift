@@ -95,10 +95,29 @@ public final class KafkaAdmin {
     return .created
   }
 
-  /// A topic and its settings; nil = there is no such topic.
+  /// A topic and its settings; nil = there is no such topic that this user may see.
+  ///
+  /// A user that may not see the settings gets none of them.
   public func describe(topic: String) throws(PortError) -> TopicDescription? {
     guard var found = try TopicQuery.describe([topic], client).first else { return nil }
     if client.isMock { return found }
+    let (code, settings) = try settings(of: topic)
+    guard code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED else {
+      throw client.explain(code, doing: "reading the settings of topic \(topic)")
+    }
+    found.settings = settings
+    return found
+  }
+
+  /// Whether a topic that ``describe(topic:)`` does not find is kept from this user rather than missing.
+  public func isForbidden(topic: String) throws(PortError) -> Bool {
+    if client.isMock { return false }
+    return try settings(of: topic).code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED
+  }
+
+  private func settings(
+    of topic: String
+  ) throws(PortError) -> (code: KafkaCode, settings: [(name: String, value: String, isOwn: Bool)]?) {
     let resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic)!
     defer { rd_kafka_ConfigResource_destroy(resource) }
     var resources: [OpaquePointer?] = [resource]
@@ -107,18 +126,21 @@ public final class KafkaAdmin {
       rd_kafka_DescribeConfigs(handle, &resources, 1, options, queue)
     }
     var count = 0
-    guard let all = rd_kafka_DescribeConfigs_result_resources(answer.event, &count), count == 1 else { return found }
+    guard let all = rd_kafka_DescribeConfigs_result_resources(answer.event, &count), count == 1 else {
+      return (RD_KAFKA_RESP_ERR_NO_ERROR, nil)
+    }
     let code = rd_kafka_ConfigResource_error(all[0])
-    guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw client.explain(code, doing: doing) }
-    guard let entries = rd_kafka_ConfigResource_configs(all[0], &count) else { return found }
-    found.settings = (0..<count).compactMap { index in
+    guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let entries = rd_kafka_ConfigResource_configs(all[0], &count) else {
+      return (code, nil)
+    }
+    let settings = (0..<count).compactMap { index -> (name: String, value: String, isOwn: Bool)? in
       guard let entry = entries[index], let name = rd_kafka_ConfigEntry_name(entry) else { return nil }
       return (
         String(cString: name), rd_kafka_ConfigEntry_value(entry).map { String(cString: $0) } ?? "",
         rd_kafka_ConfigEntry_source(entry) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG
       )
     }
-    return found
+    return (code, settings)
   }
 
   /// Members the group lists; nil = the broker cannot tell (the mock).

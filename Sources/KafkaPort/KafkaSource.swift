@@ -26,6 +26,9 @@ public final class KafkaSource: EventSource {
 
   /// Commits the broker refused or did not answer; the state does not depend on them.
   public var commitFailures: Int { seat?.commitFailures ?? 0 }
+  public var groupTroubles: (rebalances: Int, commitFailures: Int) {
+    (seat?.rebalances ?? 0, seat?.commitFailures ?? 0)
+  }
   /// The last trouble with the connection, for health pages.
   public var lastProblem: PortError? { reader.lastProblem }
   public var trouble: PortError? { reader.cutOff }
@@ -124,7 +127,7 @@ public final class KafkaSource: EventSource {
     }
     lane = .allocate(capacity: 1)
     lane!.initialize(to: Lane(client: reader.handle, topics: lanes, sink: Nowhere.only))
-    rd_kafka_poll_set_consumer(reader.handle)
+    reader.readMessages()
     queue = rd_kafka_queue_get_consumer(reader.handle)
     let code = rd_kafka_assign(reader.handle, list.raw)
     guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw reader.explain(code, doing: "starting to read") }

@@ -10,7 +10,14 @@ enum TopicQuery {
     _ topics: [String], _ client: KafkaClient, timeoutMs: Int = 10_000
   ) throws(PortError) -> [TopicDescription] {
     var found: UnsafePointer<rd_kafka_metadata>?
-    let code = rd_kafka_metadata(client.handle, 1, nil, &found, Int32(clamping: timeoutMs))
+    var code = RD_KAFKA_RESP_ERR__TIMED_OUT
+    // In short waits: refused credentials are known long before the time is up.
+    for left in stride(from: timeoutMs, to: 0, by: -500)
+    where code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT {
+      code = rd_kafka_metadata(client.handle, 1, nil, &found, Int32(clamping: min(left, 500)))
+      client.serve()
+      if client.refusal != nil { break }
+    }
     guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let found else {
       throw client.explain(code, doing: "asking \(client.config.brokers) for topics \(topics.joined(separator: ", "))")
     }

@@ -33,6 +33,25 @@ extension MetricFold {
     return oldest
   }
 
+  /// Alerts that fire, as last judged: what a worker that starts on a saved state shows.
+  public func firing() -> [DriftAlert] {
+    var found: [DriftAlert] = []
+    for node in nodes where node.isLive && node.isFiring {
+      for (metric, series) in zip(DriftMetric.allCases, [node.series.0, node.series.1, node.series.2])
+      where series.firedAt != 0 {
+        let border = series.judgedAt / drift.bucketMs
+        let hour = (series.judgedAt - Int64(drift.currentBuckets) * drift.bucketMs) / drift.hourMs
+        let current = series.current(border - Int64(drift.currentBuckets), border)
+        let baseline = series.baseline(hour - Int64(drift.baselineHours), hour)
+        let verdict = DriftRule.judge(
+          current: current.mean(metric), baseline: baseline.mean(metric), threshold: drift.threshold,
+          sigmas: drift.sigmas, standardError: Self.standardError(metric, current, baseline))
+        found.append(alert(node.key, metric, series, verdict, current, baseline, .deviates, series.judgedAt, hour))
+      }
+    }
+    return found.sorted { $0.alertID < $1.alertID }
+  }
+
   private mutating func judge(_ node: UInt32, _ metric: DriftMetric, at time: Int64, hour: Int64) -> DriftAlert? {
     let drift = drift
     let border = time / drift.bucketMs

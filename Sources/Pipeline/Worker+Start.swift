@@ -41,6 +41,9 @@ extension Worker {
       }
     }
     road.finishLoading(manifest)
+    status.alerts = road.metricFold.pointee.firing()
+    status.alertsFired = UInt64(status.alerts.count)
+    for alert in status.alerts { status.drift.restore(alert) }
     status.stateBytes = road.loadedBytes
     if manifest.group != options.group, !manifest.group.isEmpty {
       throw WorkerFault.refused(

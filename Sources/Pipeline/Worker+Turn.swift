@@ -65,6 +65,8 @@ extension Worker {
     }
     plan.ranges += referenceRanges()
     guard append(plan) else { return }
+    let planned = clock.monotonicNs
+    defer { status.stages.add(.fold, clock.monotonicNs - planned) }
     let letters = intake.referenceDeadLetters
     intake.referenceDeadLetters.removeAll()
     intake.reference.removeAll()
@@ -95,6 +97,7 @@ extension Worker {
   /// Makes a plan durable. False = it could not be: without a plan no turn; intake goes on up to its byte limit, and
   /// the next step tries again.
   func append(_ plan: TurnPlan) -> Bool {
+    let began = clock.monotonicNs
     do { try plans.append(turn: plan.turn, plan.encoded) } catch {
       if pauseReason == nil {
         Log.shared.error(
@@ -108,6 +111,7 @@ extension Worker {
     if pauseReason != nil { Log.shared.info("turns are planned again", ["turn": .integer(Int(plan.turn))]) }
     pauseReason = nil
     status.plansWritten += 1
+    status.stages.add(.plan, clock.monotonicNs - began)
     return true
   }
 
@@ -232,6 +236,7 @@ extension Worker {
   func send(_ letter: DeadLetter, source: UInt16, offset: Int64) throws(WorkerFault) {
     let from = intake.inputs[Int(source)].partition
     status.deadLetters[letter.reason.rawValue, default: 0] += 1
+    status.deadLettersByTopic[from.topic, default: [:]][letter.reason.rawValue, default: 0] += 1
     status.latestDeadLetter[letter.reason.rawValue] = LatestDeadLetter(
       partition: from, offset: offset, field: letter.field,
       sample: String(decoding: letter.value.prefix(120), as: UTF8.self))
@@ -240,6 +245,7 @@ extension Worker {
 
   private func send(_ alert: DriftAlert) throws(WorkerFault) {
     if alert.state == .firing { status.alertsFired += 1 } else { status.alertsResolved += 1 }
+    status.drift.note(alert)
     status.alerts.append(alert)
     if status.alerts.count > 200 { status.alerts.removeFirst(100) }
     let event = AlertEvent(alert, group: options.group)

@@ -121,9 +121,16 @@ public final class Worker {
         try planAndFold(polled: polled)
       }
     }
+    var began = clock.monotonicNs
+    let written = publisher.keysWritten
     try publish(force: false)
+    if publisher.keysWritten != written { status.stages.add(.publish, clock.monotonicNs - began) }
     holdBackWhereFull()
-    if try checkpointIfDue() { changedSinceCheckpoint = false }
+    began = clock.monotonicNs
+    if try checkpointIfDue() {
+      changedSinceCheckpoint = false
+      status.stages.add(.save, clock.monotonicNs - began)
+    }
     noteLag()
     watch.look(self)
     guard options.untilCaughtUp, hasCaughtUp, !isReplaying else { return true }
@@ -332,6 +339,13 @@ public final class Worker {
   public var publishLatency: (p50: Double?, p99: Double?) { publisher.latency }
   /// Latencies seen since the last call.
   public func takeLatencies() -> [Double] { publisher.takeLatencies() }
+  /// Times of the road's parts since the last call.
+  public func takeStageTimes() -> [(stage: StageTimes.Stage, seconds: Double)] { status.stages.take() }
+  /// Records that no rule takes or that ask for nothing, by cause.
+  public var recordsSkipped: [String: UInt64] { intake.skipped }
+  public var batchesConfirmed: UInt64 { publisher.batchesConfirmed }
+  /// Rebalances of the group and commits it refused, since the start.
+  public var groupTroubles: (rebalances: Int, commitFailures: Int) { source.groupTroubles }
   public var keysWritten: UInt64 { publisher.keysWritten }
   public var storeErrors: UInt64 { publisher.errors }
   public var secondsWithoutStore: Double { publisher.secondsBroken }
@@ -363,10 +377,16 @@ public struct WorkerCounters: Sendable {
   public var stateBytes = 0
   public var lastCheckpointAtMs: Int64 = 0
   public var deadLetters: [String: UInt64] = [:]
+  /// The same by topic and reason.
+  public var deadLettersByTopic: [String: [String: UInt64]] = [:]
   public var latestDeadLetter: [String: LatestDeadLetter] = [:]
   public var alerts: [DriftAlert] = []
   public var alertsFired: UInt64 = 0
+  /// Of all that fired, those that a saved state brought along included.
   public var alertsResolved: UInt64 = 0
+  /// By metric and severity as they fired; alerts that a saved state brought along only among those that fire.
+  public var drift = DriftCounts()
+  public var stages = StageTimes()
   public var kafkaErrors: UInt64 = 0
   public var heldBytes = 0
   public var lastError: String?

@@ -79,6 +79,8 @@ public protocol EventSource: AnyObject {
   func resume(_ sources: [UInt16])
   /// Tells the group how far the state has come (next offsets), without waiting.
   func commit(_ offsets: [(source: UInt16, next: Int64)])
+  /// How often the group was divided anew, and how many commits it did not take, since the start.
+  var groupTroubles: (rebalances: Int, commitFailures: Int) { get }
   func close()
 }
 
@@ -94,4 +96,7 @@ extension EventSource {
   public func committed(_ partitions: [TopicPartition], timeoutMs: Int) -> [Int64?] {
     Array(repeating: nil, count: partitions.count)
   }
+
+  /// A log without groups.
+  public var groupTroubles: (rebalances: Int, commitFailures: Int) { (0, 0) }
 }

@@ -11,7 +11,7 @@ public final class WorkerMetrics: Sendable {
   public static let delayBounds: [Double] = [1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400, 604_800]
 
   public let registry: Metrics
-  /// topic, kind
+  /// topic, type (`any` where a topic carries several)
   public let eventsConsumed: CounterFamily
   /// topic, reason: not folded, and no dead letter either (duplicate, unknown_type, ...)
   public let eventsRejected: CounterFamily
@@ -30,6 +30,10 @@ public final class WorkerMetrics: Sendable {
   /// cluster_name, group, topic, partition; the names of kafka-lag-exporter
   public let groupLag: GaugeFamily
   public let groupLagSeconds: GaugeFamily
+  /// cluster_name, group
+  public let groupMaxLag: GaugeFamily
+  public let groupMaxLagSeconds: GaugeFamily
+  public let groupSumLag: GaugeFamily
   /// group; 1 ok, 2 warning, 3 error, 4 stopped, 5 stalled, 6 rewound (Burrow's states)
   public let consumerStatus: GaugeFamily
   public let rebalances: Counter
@@ -58,6 +62,8 @@ public final class WorkerMetrics: Sendable {
   public let featureWrites: CounterFamily
   public let featureWriteErrors: CounterFamily
   public let featureWriteBatch: HistogramFamily
+  /// view, status: present or not_found; rows looked up through the admin port
+  public let featureReads: CounterFamily
   /// feature_view, project
   public let featureFreshness: GaugeFamily
   /// code
@@ -84,7 +90,7 @@ public final class WorkerMetrics: Sendable {
       metrics.histogram("thalweg_" + name, help, bounds: bounds, labels: labels)
     }
     let latency = Self.latencyBounds
-    eventsConsumed = counter("events_consumed_total", "Records decoded to events, by kind.", ["topic", "kind"])
+    eventsConsumed = counter("events_consumed_total", "Records read and folded, by type of event.", ["topic", "type"])
     eventsRejected = counter("events_rejected_total", "Records not folded, by reason.", ["topic", "reason"])
     deadLetters = counter(
       "dead_letters_total", "Records sent to the dead-letter topic, by reason.", ["topic", "reason"])
@@ -98,6 +104,12 @@ public final class WorkerMetrics: Sendable {
     groupLag = metrics.gauge("kafka_consumergroup_group_lag", "Records not yet folded.", labels: groupLabels)
     groupLagSeconds = metrics.gauge(
       "kafka_consumergroup_group_lag_seconds", "Age of the oldest record not yet folded.", labels: groupLabels)
+    func whole(_ name: String, _ help: String) -> GaugeFamily {
+      metrics.gauge("kafka_consumergroup_group_" + name, help, labels: ["cluster_name", "group"])
+    }
+    groupMaxLag = whole("max_lag", "Records not yet folded of the partition with the most.")
+    groupMaxLagSeconds = whole("max_lag_seconds", "Age of the oldest record not yet folded of all partitions.")
+    groupSumLag = whole("sum_lag", "Records not yet folded of all partitions.")
     consumerStatus = gauge(
       "consumer_status", "1 ok, 2 warning, 3 error, 4 stopped, 5 stalled, 6 rewound.", ["group"])
     rebalances = counter("rebalances_total", "Rebalances of the group this worker took part in.").with()
@@ -121,6 +133,7 @@ public final class WorkerMetrics: Sendable {
     featureWriteErrors = counter("feature_write_errors_total", "Feature batches the store did not take.", ["view"])
     featureWriteBatch = histogram(
       "feature_write_batch_size", "Rows per batch.", [1, 4, 16, 64, 256, 1024, 4096, 16_384], ["view"])
+    featureReads = counter("feature_read_total", "Rows looked up, by outcome.", ["view", "status"])
     featureFreshness = gauge(
       "feature_freshness_seconds", "Age of the newest event whose features are published.", ["feature_view", "project"])
     redisErrors = counter("redis_errors_total", "Failures of the feature store's connection.", ["code"])
@@ -137,45 +150,37 @@ public final class WorkerMetrics: Sendable {
     prepareFixedSeries()
   }
 
-  /// Reasons a record becomes a dead letter.
-  public static let deadLetterReasons = [
-    "bad_json", "too_large", "missing_field", "bad_field", "unknown_schema", "bad_event_id", "bad_user_id",
-    "bad_content_id", "bad_position", "bad_rating", "not_finite", "bad_timestamp", "too_old", "bad_action", "bad_items",
-    "bad_dim", "no_completion",
-  ]
-  /// Reasons a record is dropped without a dead letter.
-  public static let rejectReasons = ["duplicate", "unmatched", "tombstone"]
-  /// Oddities of events that are folded all the same.
-  public static let notes = ["late", "clock_ahead", "unknown_device", "key_differs", "unknown_field", "unknown_title"]
   static let joinOutcomes = ["joined", "joined_dangling", "default_reward", "evicted", "out_of_order", "late_reward"]
+  /// Parts of the road that are timed, by turn.
+  public static let stages = ["plan", "fold", "publish", "save"]
 
   /// Puts every series of an input topic at 0.
-  public func prepare(topic: String, kinds: [String]) {
-    for kind in kinds { _ = eventsConsumed.with(topic, kind) }
-    for reason in Self.rejectReasons { _ = eventsRejected.with(topic, reason) }
-    for reason in Self.deadLetterReasons { _ = deadLetters.with(topic, reason) }
-    for note in Self.notes { _ = eventsNoted.with(topic, note) }
+  ///
+  /// - Parameters:
+  ///   - reasons: Why a record becomes a dead letter.
+  public func prepare(topic: String, type: String, reasons: [String]) {
+    _ = eventsConsumed.with(topic, type)
+    for reason in reasons { _ = deadLetters.with(topic, reason) }
   }
 
   private func prepareFixedSeries() {
     for outcome in Self.joinOutcomes { _ = joins.with(outcome) }
-    for stage in ["decode", "dedup", "viewer", "title", "metric", "publish"] { _ = processSeconds.with(stage) }
-    for view in ["viewer", "title"] {
-      _ = eventToPublish.with(view)
-      _ = featureWrites.with(view)
-      _ = featureWriteErrors.with(view)
-      _ = featureWriteBatch.with(view)
+    for stage in Self.stages { _ = processSeconds.with(stage) }
+    _ = eventToPublish.with("all")
+    _ = featureWrites.with("all")
+    _ = featureWriteErrors.with("all")
+    _ = featureWriteBatch.with("all")
+    for view in ["user", "content"] {
+      for status in ["present", "not_found"] { _ = featureReads.with(view, status) }
     }
-    for store in ["state"] {
-      _ = checkpoints.with(store)
-      _ = checkpointErrors.with(store)
-      _ = checkpointSeconds.with(store)
-      _ = checkpointAge.with(store)
-      _ = stateBytes.with(store)
-    }
-    for code in ["connection", "refused", "timeout", "other"] {
-      _ = redisErrors.with(code)
-      _ = kafkaErrors.with(code)
-    }
+    let store = "sqlite"
+    _ = checkpoints.with(store)
+    _ = checkpointErrors.with(store)
+    _ = checkpointSeconds.with(store)
+    _ = checkpointAge.with(store)
+    _ = stateBytes.with(store)
+    for table in ["viewer", "title"] { _ = stateRows.with(table) }
+    _ = redisErrors.with("publish")
+    for code in ["consume", "commit"] { _ = kafkaErrors.with(code) }
   }
 }

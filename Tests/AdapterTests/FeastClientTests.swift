@@ -7,24 +7,13 @@ import Testing
 @Suite struct FeastClientTests {
   /// Where the client lives; nil = it could not be installed, for the reason printed.
   static let python: String? = {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("thalweg-feast-0.67.0").path
-    let python = folder + "/bin/python"
-    let isThere = run(python, "-c", "import feast, redis")
-    if isThere.status == 0 { return python }
-    for command in [
-      ["python3", "-m", "venv", folder],
-      [
-        "timeout", "400", folder + "/bin/pip", "install", "-q", "--timeout", "10", "--retries", "1",
-        "feast[redis]==0.67.0",
-      ],
-    ] {
-      let outcome = run(command[0], Array(command.dropFirst()))
-      if outcome.status != 0 {
-        print("the Feast client cannot be installed, its test is left out: \(outcome.output.suffix(300))")
-        return nil
-      }
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    let outcome = run(root.path + "/venv.sh", "feast-0.67.0", "feast[redis]==0.67.0")
+    guard outcome.status == 0 else {
+      print("the Feast client cannot be installed, its test is left out: \(outcome.output.suffix(300))")
+      return nil
     }
-    return python
+    return outcome.output.split(separator: "\n").last.map(String.init)
   }()
 
   private static func run(_ program: String, _ arguments: String..., in folder: String? = nil) -> (

@@ -4,6 +4,7 @@ import Telemetry
 
 /// A worker whose figures move by themselves, with a title that breaks.
 final class FakeWorker: StatusProvider {
+  static let hostile = "<img src=x onerror=\"document.title='owned'\">"
   let clock = Locked(0)
   let isReady = Locked(true)
 
@@ -43,7 +44,8 @@ final class FakeWorker: StatusProvider {
     ]
     for (index, name) in names.enumerated() {
       var title = WorkerStatus.Title()
-      title.id = "v\(1000 + index * 37)"
+      // One has no name, and an id that would like to be markup.
+      title.id = name.isEmpty ? Self.hostile : "v\(1000 + index * 37)"
       title.name = name
       title.trust = 0.94 - Double(index) * 0.021
       title.trend = 318.2 / Double(index + 1) + Double(step % 7)

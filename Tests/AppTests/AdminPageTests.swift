@@ -35,6 +35,10 @@ struct AdminPageTests {
         try browser.wait(until: "document.getElementById('\(id)').textContent !== window.was"), "\(id): \(before)")
     }
     #expect(try browser.evaluate("document.querySelectorAll('#rate-chart polyline').length") == "5")
+    #expect(try browser.evaluate("document.getElementById('top-trust').textContent.includes('<img src=x')") == "true")
+    #expect(
+      try browser.evaluate("document.querySelectorAll('img, main script').length + document.title.includes('owned')")
+        == "0")
     #expect(try browser.evaluate("document.body.textContent.match(/NaN|undefined|Infinity/)") == "null")
     #expect(
       try browser.evaluate("performance.getEntriesByType('resource').every(e => e.name.startsWith(location.origin))")
@@ -60,6 +64,12 @@ struct AdminPageTests {
     #expect(try browser.evaluate("document.querySelectorAll('#lookup-result rect').length") == "31")
     #expect(try browser.evaluate("document.getElementById('lookup-said').getAttribute('role')") == "status")
     #expect(try browser.evaluate("document.getElementById('lookup-result').textContent.includes('drama')") == "true")
+    // An id that is markup stays text, and one that nobody has is said.
+    _ = try browser.evaluate("document.getElementById('lookup-id').value = `\(FakeWorker.hostile)`")
+    _ = try browser.evaluate("document.getElementById('lookup-form').requestSubmit()")
+    #expect(
+      try browser.wait(until: "document.getElementById('lookup-said').textContent.includes('<img src=x')"))
+    #expect(try browser.evaluate("document.querySelectorAll('img').length + document.title.includes('owned')") == "0")
   }
 
   @Test func `paused, nothing moves; resumed, it does`() throws {

@@ -11,8 +11,7 @@ final class Child {
   ///   - errors: File that its log is appended to; nil = nowhere.
   ///   - mixed: The log comes with the answers instead.
   init(_ arguments: [String], errors path: String? = nil, mixed: Bool = false) throws {
-    let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    process.executableURL = URL(fileURLWithPath: own).deletingLastPathComponent().appendingPathComponent("thalweg")
+    process.executableURL = URL(fileURLWithPath: Self.program)
     process.arguments = arguments
     process.standardInput = input
     process.standardOutput = answers
@@ -27,6 +26,13 @@ final class Child {
 
   deinit { if process.isRunning { kill() } }
 
+  /// The program that was built with these tests.
+  static let program: String = {
+    let own = try! FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    return URL(fileURLWithPath: own).deletingLastPathComponent().appendingPathComponent("thalweg").path
+  }()
+
+  var pid: Int32 { process.processIdentifier }
   var isRunning: Bool { process.isRunning }
 
   func firstLine() -> String? {

@@ -111,4 +111,18 @@ import Testing
     let sample = try #require(findings["sample of watch"], "\(findings)")
     #expect(sample.verdict == .failed && sample.text.contains("10 records, 10 would be dead letters"), "\(sample.line)")
   }
+
+  /// Ranges as the brokers of these releases tell them (`kafka-broker-api-versions.sh`).
+  @Test(arguments: [
+    (4...18, "4.1 or later"), (4...17, "4.0 or later"), (0...17, "3.9 or later"), (0...16, "3.7 or later"),
+    (0...13, "3.1 or later"), (0...12, "2.7 or later"), (0...11, "2.3 or later"), (0...4, "0.11 or later"),
+    (0...2, nil),
+  ])
+  func `a version follows from the Fetch requests a broker takes`(range: ClosedRange<Int>, release: String?) {
+    #expect(BrokerVersion.release(fetch: range) == release)
+    #expect(
+      BrokerVersion.fetchRange(
+        in: "librdkafka APIVERSION: [thrd:x]: x:   ApiKey Fetch (1) Versions \(range.lowerBound)..\(range.upperBound)")
+        == range)
+  }
 }

@@ -4,11 +4,19 @@ import Foundation
 final class LocalRedis {
   let port: Int
   private let scratch = Places.Scratch()
-  private let process = Process()
+  private var process = Process()
 
   /// nil = there is no redis-server here.
   init?() {
     port = Int.random(in: 20_000...29_999)
+    guard start() else { return nil }
+  }
+
+  /// Starts it (again, empty); true once it answers.
+  @discardableResult
+  func start() -> Bool {
+    guard !process.isRunning else { return true }
+    process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = [
       "redis-server", "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir",
@@ -16,18 +24,21 @@ final class LocalRedis {
     ]
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
-    guard (try? process.run()) != nil else { return nil }
+    guard (try? process.run()) != nil else { return false }
     for _ in 0..<500 {
-      if cli("PING") == "PONG" { return }
+      if cli("PING") == "PONG" { return true }
       usleep(20_000)
     }
-    return nil
+    return false
   }
 
-  deinit {
+  func stop() {
+    guard process.isRunning else { return }
     kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
   }
+
+  deinit { stop() }
 
   /// It takes connections and answers nothing while this is true.
   var isPaused = false {

@@ -51,7 +51,7 @@ import Testing
         ].map { ($0.0, Array($0.1.utf8)) }, at: time + 100))
     try broker.send(records)
     let settings = ["kafka.brokers=\(broker.address)", "store.kind=sqlite", "viewer.idle=0", "until=caught-up"]
-    let first = try WorkerProcess(settings, config: file, scratch: scratch)
+    let first = try LiveWorker(settings, config: file, scratch: scratch)
     #expect(first.child.end() == 0, "\(first.log)")
 
     /// Its answer, without what it logs.
@@ -67,10 +67,10 @@ import Testing
     try config(file, "[$.nosuch, $.title]")
     #expect(try replay("--reason", "missing_field") == "55 records sent again")
     #expect(try replay("--reason", "missing_field") == "0 records sent again, 55 were sent before")
-    let second = try WorkerProcess(settings, config: file, scratch: scratch)
+    let second = try LiveWorker(settings, config: file, scratch: scratch)
     #expect(second.child.end() == 0, "\(second.log)")
     #expect(try replay("--reason", "missing_field") == "0 records sent again, 55 were sent before")
-    let third = try WorkerProcess(settings, config: file, scratch: scratch)
+    let third = try LiveWorker(settings, config: file, scratch: scratch)
     #expect(third.child.end() == 0, "\(third.log)")
 
     let got = try answer(

@@ -5,7 +5,7 @@ import Testing
 @Suite struct TopViewTests {
   let worker = FakeWorker()
 
-  @Test(arguments: [40, 60, 80, 81, 120, 200])
+  @Test(arguments: [12, 40, 60, 80, 81, 120, 200])
   func `no line is wider than the terminal, whatever the data holds`(width: Int) {
     var status = worker.status(step: 3)
     status.topTrust[0].name = "日本語の題名がここに長く続きます、とても長い題名です"
@@ -17,6 +17,7 @@ import Testing
       for line in TopView(width: width, color: color).render(status) {
         let bare = line.replacing(/\u{1b}\[[0-9;]*m/, with: "")
         #expect(Cells.width(bare) <= width, "\(bare)")
+        if width >= 80 { #expect(!bare.contains("evi…") && !bare.contains("0.0…"), "columns are whole: \(bare)") }
         #expect(bare.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0 != "\u{202e}" })
         #expect(color || bare == line)
       }

@@ -90,7 +90,7 @@ import Testing
   @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/promtool"), "promtool is not installed"))
   func `promtool finds nothing to say about what a worker exports`() throws {
     let metrics = WorkerMetrics(Metrics(), version: "1", commit: "c", swift: "6.3")
-    metrics.prepare(topic: "watch", kinds: ["watch"])
+    metrics.prepare(topic: "watch", type: "watch", reasons: ["bad_json"])
     metrics.lagRecords.with("watch", "0").set(3)
     metrics.groupLag.with("c", "g", "watch", "0").set(3)
     metrics.drift("page_hinkley", "completion", "high")

@@ -32,9 +32,15 @@ struct Doctor {
     if let trouble = KafkaLibrary.trouble(mechanism: mechanism) {
       say(.failed("librdkafka", KafkaLibrary.version, mend: trouble))
     } else {
-      say(.ok("librdkafka", KafkaLibrary.version))
+      let lacks = KafkaLibrary.lacks.joined(separator: ", ")
+      say(.ok("librdkafka", KafkaLibrary.version + (lacks.isEmpty ? "" : "; cannot do \(lacks)")))
     }
-    say(.ok("sqlite", SQLiteLibrary.version))
+    if SQLiteLibrary.isThreadSafe {
+      say(.ok("sqlite", SQLiteLibrary.version))
+    } else {
+      say(.failed("sqlite", "\(SQLiteLibrary.version), built for one thread", mend: "install Debian's libsqlite3-0"))
+    }
+    say(.ok("redis libraries", "hiredis \(RedisLibrary.hiredis), OpenSSL \(RedisLibrary.openSSL)"))
   }
 
   private func files() {

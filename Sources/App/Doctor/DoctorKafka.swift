@@ -32,8 +32,8 @@ struct DoctorKafka {
       return say(.skipped("topics, group, sample", "no broker"))
     }
     defer { admin.close() }
-    say(.ok("broker", settings.kafka.brokers.joined(separator: ",")))
-    topics(mapping, found)
+    broker(config)
+    topics(mapping, found, admin)
     outlets(admin)
     group(admin)
     for (index, input) in mapping.inputs.enumerated() where found[index] != nil && !input.isReference {
@@ -41,22 +41,39 @@ struct DoctorKafka {
     }
   }
 
-  private func topics(_ mapping: CompiledMapping, _ found: [Int: TopicDescription]) {
+  /// That it answered is known; what it is, as far as it tells.
+  private func broker(_ config: KafkaConfig) {
+    let brokers = settings.kafka.brokers.joined(separator: ",")
+    guard let version = try? BrokerVersion.ask(config) else {
+      return say(.ok("broker", "\(brokers), version not told"))
+    }
+    let count = "\(version.brokerCount) broker\(version.brokerCount == 1 ? "" : "s")"
+    say(.ok("broker", "\(brokers), \(count), " + (version.kafka.map { "Kafka \($0)" } ?? "version not told")))
+  }
+
+  private func topics(_ mapping: CompiledMapping, _ found: [Int: TopicDescription], _ admin: KafkaAdmin) {
     var missing: [String] = []
+    var hasForbidden = false
     for (index, input) in mapping.inputs.enumerated() {
       guard let topic = found[index] else {
-        missing.append(input.topic)
+        if (try? admin.isForbidden(topic: input.topic)) == true {
+          hasForbidden = true
+          say(
+            .failed(
+              "topic \(input.topic)", "this user may not see it",
+              mend: "give this user the rights Read, Describe and DescribeConfigs on the topic"))
+        } else {
+          missing.append(input.topic)
+        }
         continue
       }
       say(Self.judge(topic, isReference: input.isReference, keepMs: settings.plan.keep.wholeMilliseconds))
     }
-    if found.isEmpty {
+    if found.isEmpty && !hasForbidden {
       say(
         .failed(
-          "topics", "none of \(missing.joined(separator: ", ")) exists, or this user may not see them",
-          mend:
-            "give this user the right to describe and read them, create them (`thalweg topics apply`), or map the topics you have"
-        ))
+          "topics", "none of \(missing.joined(separator: ", ")) exists",
+          mend: "create them (`thalweg topics apply`), or map the topics you have"))
     } else if !missing.isEmpty {
       say(.ok("topics", "left out until they exist: \(missing.joined(separator: ", "))"))
     }
@@ -92,7 +109,7 @@ struct DoctorKafka {
         name, "\(text); plans are kept longer than the records they name",
         mend: "raise the topic's retention.ms to \(keepMs) or more, or lower plan.keep")
     }
-    return .ok(name, text)
+    return .ok(name, topic.settings == nil ? text + "; retention is not told (DescribeConfigs)" : text)
   }
 
   private func outlets(_ admin: KafkaAdmin) {
@@ -103,8 +120,9 @@ struct DoctorKafka {
         } else {
           say(
             .failed(
-              "topic \(topic)", "does not exist, or this user may not see it",
-              mend: "create it (`thalweg topics apply`), or give this user the right to describe and write it"))
+              "topic \(topic)",
+              (try admin.isForbidden(topic: topic)) ? "this user may not see it" : "does not exist",
+              mend: "create it (`thalweg topics apply`), or give this user the rights Describe and Write on it"))
         }
       } catch { say(.failed("topic \(topic)", "\(error)", mend: "give this user the right to describe and write it")) }
     }
@@ -112,7 +130,7 @@ struct DoctorKafka {
 
   private func group(_ admin: KafkaAdmin) {
     let name = "group \(settings.kafka.group)"
-    do {
+    do throws(PortError) {
       guard let members = try members(admin) else { return say(.skipped(name, "the broker cannot tell")) }
       if members.isEmpty { return say(.ok(name, "free")) }
       let text = "held by \(members.map(\.description).joined(separator: ", "))"
@@ -121,7 +139,12 @@ struct DoctorKafka {
       } else {
         say(.failed(name, text, mend: "stop that member, wait until its session ends, or set another kafka.group"))
       }
-    } catch { say(.failed(name, "\(error)", mend: "give this user the right to read and describe the group")) }
+    } catch {
+      say(
+        error.isRetriable
+          ? .skipped(name, "\(error); ask again in a moment")
+          : .failed(name, "\(error)", mend: "give this user the right to read and describe the group"))
+    }
   }
 
   /// Asks again while the broker's coordinator is still loading, for at most three seconds.

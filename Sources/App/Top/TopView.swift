@@ -9,7 +9,7 @@ public final class TopView {
   private var rates: [Double] = []
 
   public init(width: Int = 80, height: Int = 40, color: Bool = false) {
-    self.width = max(40, width)
+    self.width = max(10, width)
     self.height = max(6, height)
     self.color = color
   }
@@ -109,7 +109,7 @@ public final class TopView {
     _ titles: [WorkerStatus.Title], _ caption: String, by lead: KeyPath<WorkerStatus.Title, Double>, _ most: Int
   ) -> [TopLine] {
     let isTrust = lead == \.trust
-    let name = width - 50
+    let name = width - 51
     var header = TopLine(width: width)
     header.column(caption, name, .quiet)
     header.column(isTrust ? "trust" : "trend", 6, right: true, .quiet)

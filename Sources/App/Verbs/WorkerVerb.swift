@@ -22,6 +22,7 @@ struct WorkerVerb: Verb {
       try host.run {
         service.tick()
         if isBackfill { progress.show(host.worker, context.output) }
+        if context.stop.isRequested { service.stopping() }
         return !context.stop.isRequested
       }
     }

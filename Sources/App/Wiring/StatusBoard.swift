@@ -10,11 +10,15 @@ final class StatusBoard: StatusProvider {
   private struct Shared {
     var status = WorkerStatus()
     var refusal: String? = "starting"
+    var stopping: String?
+    /// Of this start of the process, whatever it starts anew within.
     var hasCaughtUp = false
-    var troubleSince: Int64 = 0
   }
   private let shared = Locked(Shared())
   private let settings: Settings
+  /// Seconds that the log or the store may be away before readiness ends.
+  private let patience: Double
+  private let reads: CounterFamily?
   private let clock = Locked(RateMemory())
   private let started = SystemClock().wallMs
 
@@ -29,7 +33,11 @@ final class StatusBoard: StatusProvider {
     var firstTopics: [String: Int64] = [:]
   }
 
-  init(settings: Settings) { self.settings = settings }
+  init(settings: Settings, reads: CounterFamily? = nil, patience: Double = 30) {
+    self.settings = settings
+    self.reads = reads
+    self.patience = patience
+  }
 
   var status: WorkerStatus { shared.withLock { $0.status } }
   func summary() -> [UInt8] { status.json() }
@@ -38,7 +46,7 @@ final class StatusBoard: StatusProvider {
   /// nothing can be planned or saved.
   func ready() -> (ok: Bool, reason: String) {
     shared.withLock { shared in
-      if let refusal = shared.refusal { return (false, refusal) }
+      if let refusal = shared.stopping ?? shared.refusal { return (false, refusal) }
       return (true, "live")
     }
   }
@@ -46,12 +54,22 @@ final class StatusBoard: StatusProvider {
   func lookup(kind: String, id: String) -> [UInt8]? {
     guard let reader = try? WorkerHost.reader(settings),
       let answer = try? FeatureAnswer.read(kind + ":" + id, reader, settings)
-    else { return nil }
+    else {
+      reads?.with(kind, "not_found").add()
+      return nil
+    }
+    reads?.with(kind, "present").add()
     return answer.serialized()
   }
 
-  /// Says why readiness is over: the worker was asked to stop.
-  func refuse(_ reason: String) { shared.withLock { $0.refusal = reason } }
+  /// Readiness is over for good: the worker was asked to stop.
+  func stop(_ reason: String) {
+    shared.withLock {
+      $0.stopping = reason
+      $0.status.isReady = false
+      $0.status.state = reason
+    }
+  }
 
   /// Called on the worker's thread.
   func update(_ worker: Worker) -> WorkerStatus {
@@ -77,25 +95,30 @@ final class StatusBoard: StatusProvider {
     fillAlerts(worker, &status)
     fillDeadLetters(worker, &status)
     status.spotlight = Spotlight.of(worker)
-    let refusal = Self.refusal(worker)
+    let refusal = refusal(worker)
     status.isReady = refusal == nil
     status.state = refusal ?? "live"
     if settings.drift.bucket.wholeMilliseconds < 60_000 { status.note = "drift windows are shortened to seconds" }
     shared.withLock {
+      guard $0.stopping == nil else { return }
       $0.status = status
       $0.refusal = refusal
     }
     return status
   }
 
-  private static func refusal(_ worker: Worker) -> String? {
+  private func refusal(_ worker: Worker) -> String? {
     if let reason = worker.refusal { return reason }
-    guard worker.hasCaughtUp else {
-      return "catching up: \(worker.lag().reduce(0) { $0 + $1.records }) records to go"
+    for (away, what) in [(worker.secondsWithoutStore, "the feature store"), (worker.secondsWithoutLog, "Kafka")]
+    where away > patience {
+      return "\(what) has not answered for \(Int(patience.rounded())) s"
     }
-    if worker.secondsWithoutStore > 30 { return "the feature store has not answered for 30 s" }
-    if worker.secondsWithoutLog > 30 { return "Kafka has not answered for 30 s" }
-    return nil
+    let hasCaughtUp = shared.withLock { shared in
+      if worker.hasCaughtUp { shared.hasCaughtUp = true }
+      return shared.hasCaughtUp
+    }
+    if hasCaughtUp { return nil }
+    return "catching up: \(Figures.count(Int(worker.lag().reduce(0) { $0 + $1.records }))) records to go"
   }
 
   private func fillTopics(_ worker: Worker, _ wall: Int64, _ status: inout WorkerStatus) {

@@ -135,7 +135,7 @@ final class WorkerHost {
 
   /// Rounds until the end (false) or until a new start is due (true).
   private func rounds(while each: () -> Bool) throws -> Bool {
-    var lookAgain = clock.monotonicNs + Self.lookNs
+    var lookAgain = clock.monotonicNs + lookNs
     var lookForRequest: Int64 = 0
     do {
       while try worker.step(waitMs: 50), each() {
@@ -148,7 +148,7 @@ final class WorkerHost {
           }
         }
         guard now >= lookAgain else { continue }
-        lookAgain = now + Self.lookNs
+        lookAgain = now + lookNs
         if let added = worker.addedPartitions(), !added.isEmpty {
           Log.shared.info(
             "partitions were added; starting anew on all of them",
@@ -164,5 +164,5 @@ final class WorkerHost {
   }
 
   /// How often the topics are looked at for new partitions, and the brokers for an answer.
-  private static let lookNs: Int64 = 10_000_000_000
+  var lookNs: Int64 = 10_000_000_000
 }

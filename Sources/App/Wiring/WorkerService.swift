@@ -22,11 +22,12 @@ final class WorkerService {
   private var aliveNs: Int64 = 0
   private var nextNs: Int64 = 0
 
-  init(host: WorkerHost, context: Context) throws {
+  /// - Parameter patience: Seconds without Kafka or Redis after which `/ready` says so.
+  init(host: WorkerHost, context: Context, patience: Double = 30) throws {
     self.host = host
-    board = StatusBoard(settings: context.settings)
-    metrics = WorkerMetrics(Metrics(), version: version, commit: "", swift: "6.3")
-    reporter = MetricsReporter(metrics, group: context.settings.kafka.group)
+    metrics = WorkerMetrics(Metrics(), version: version, commit: "unknown", swift: "6.3")
+    board = StatusBoard(settings: context.settings, reads: metrics.featureReads, patience: patience)
+    reporter = MetricsReporter(metrics, group: context.settings.kafka.group, inputs: host.parts.mapping.inputs)
     var settings = AdminServer.Settings()
     settings.address = context.settings.admin.host
     settings.port = context.settings.admin.port
@@ -67,8 +68,14 @@ final class WorkerService {
     supervisor.status(TopView.oneLine(status))
   }
 
-  func close() {
+  /// The process was asked to end: `/ready` says so from now on, while what was begun is finished.
+  func stopping() {
+    board.stop("stopping")
     supervisor.stopping()
+  }
+
+  func close() {
+    stopping()
     _ = server?.close()
   }
 }

@@ -15,6 +15,8 @@ public struct CompiledMapping: Sendable {
     var skipsMissing = false
     var devices: [String]
     var rules: [Rule] = []
+    /// What its rules make of a record, each once, sorted.
+    public var emits: [String] { Set(rules.map(\.emit.rawValue)).sorted() }
     var table = PathTable()
     /// The table of a structured CloudEvent: attributes beside `data`.
     var structured = PathTable()

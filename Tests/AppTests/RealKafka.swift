@@ -1,0 +1,58 @@
+import Foundation
+
+/// A real broker for one test, by the script that THALWEG_TEST_KAFKA names (default ../shared/kafka/kafka.sh).
+final class RealKafka {
+  static let script: String? = {
+    let path = ProcessInfo.processInfo.environment["THALWEG_TEST_KAFKA"] ?? Places.shared + "/kafka/kafka.sh"
+    return FileManager.default.isExecutableFile(atPath: path) ? path : nil
+  }()
+
+  let scratch = Places.Scratch()
+  let bootstrap: String
+
+  /// - Parameter secure: Also a listener with TLS, passwords and access rules.
+  init(secure: Bool = false) throws {
+    let settings = "KAFKA_OPTS='-Xms300m -Xmx300m -XX:TieredStopAtLevel=1'" + (secure ? " SECURE=1" : "")
+    bootstrap = try Self.run(settings, ["start", scratch.path + "/k"])
+  }
+
+  deinit { _ = try? Self.run("", ["stop", scratch.path + "/k"]) }
+
+  var folder: String { scratch.path + "/k" }
+  var secureBootstrap: String { (try? Self.run("", ["bootstrap", folder, "secure"])) ?? "" }
+
+  /// One of Kafka's own tools.
+  func tool(_ name: String, _ words: String...) throws -> String {
+    try Self.run("", ["tool", name, "--bootstrap-server", bootstrap] + words)
+  }
+
+  func create(_ topic: String, partitions: Int = 1, _ settings: String...) throws {
+    _ = try Self.run(
+      "",
+      [
+        "tool", "topics", "--bootstrap-server", bootstrap, "--create", "--topic", topic, "--partitions",
+        "\(partitions)",
+      ]
+        + settings.flatMap { ["--config", $0] })
+  }
+
+  /// Spawned by hand and answered into a file: the broker inherits what Foundation's Process waits on, and keeps it.
+  private static func run(_ settings: String, _ arguments: [String]) throws -> String {
+    let file = NSTemporaryDirectory() + "thalweg-\(UUID().uuidString).out"
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    let words =
+      [
+        "/bin/bash", "-c", "export \(settings.isEmpty ? "THALWEG=1" : settings); exec bash \"$@\" > '\(file)' 2>&1",
+        "kafka", script!,
+      ] + arguments
+    var argv = words.map { strdup($0) } + [nil]
+    defer { for word in argv { free(word) } }
+    var child = pid_t()
+    guard posix_spawn(&child, "/bin/bash", nil, nil, &argv, environ) == 0 else { throw CocoaError(.fileNoSuchFile) }
+    var status: Int32 = 0
+    waitpid(child, &status, 0)
+    let text = try String(contentsOfFile: file, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+    guard status == 0 else { throw LiveWorker.Gone(log: "kafka.sh \(arguments): \(text)") }
+    return text
+  }
+}
