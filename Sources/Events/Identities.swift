@@ -91,6 +91,24 @@ public struct IDTable: ~Copyable {
     return insert(id, hash: hash, at: count)
   }
 
+  /// The same for an id of up to 16 bytes.
+  @inline(__always)
+  mutating func slot(_ word: ShortWord, count: Int, hash: UInt64) -> UInt32 {
+    var at = Int(truncatingIfNeeded: hash) & mask
+    let tag = hash & 0xffff_ffff_0000_0000
+    while cells[at] != 0 {
+      if cells[at] & 0xffff_ffff_0000_0000 == tag {
+        let slot = UInt32(truncatingIfNeeded: cells[at]) - 1
+        let entry = entries + Int(slot)
+        if Int(entry.pointee.length) == count, entry.pointee.word == word { return slot }
+      }
+      at = (at + 1) & mask
+    }
+    return withUnsafeBytes(of: word) {
+      insert(UnsafeRawBufferPointer(rebasing: $0[..<count]), hash: hash, at: self.count)
+    }
+  }
+
   public mutating func slot(_ id: String) -> UInt32 {
     var id = id
     return id.withUTF8 { slot(UnsafeRawBufferPointer($0)) }

@@ -44,14 +44,58 @@ public struct NoHeaders: RecordHeaders {
   public func header(_ name: String) -> [UInt8]? { nil }
 }
 
-/// Events decoded from one poll, in the order they came.
-public struct DecodedBatch {
-  public var events: [Event] = []
-  public var payload: [UInt8] = []
-  public init() {}
+/// What was decoded from one record: its event where the caller wants it, further ones (lines) behind it.
+public struct DecodedBatch: ~Copyable {
+  /// Where the record's first event is written; a place of its own until ``begin(at:)`` gives another.
+  public private(set) var first: UnsafeMutablePointer<Event>
+  /// Events after the first.
+  public internal(set) var further: [Event] = []
+  public internal(set) var payload: [UInt8] = []
+  public internal(set) var count = 0
+  /// Where further events are made, and behind it the place that `first` has to begin with.
+  let own: UnsafeMutablePointer<Event>
+
+  public init() {
+    own = .allocate(capacity: 2)
+    own.initialize(repeating: Event(kind: .watch), count: 2)
+    first = own + 1
+  }
+
+  deinit { own.deallocate() }
+
+  /// Empties it; the next record's event goes to this place, which need not be initialised.
+  @inline(__always)
+  public mutating func begin(at place: UnsafeMutablePointer<Event>) {
+    first = place
+    removeAll()
+  }
+
+  @inline(__always)
   public mutating func removeAll() {
-    events.removeAll(keepingCapacity: true)
+    guard count > 0 || !payload.isEmpty else { return }
+    count = 0
+    further.removeAll(keepingCapacity: true)
     payload.removeAll(keepingCapacity: true)
+  }
+
+  public var events: [Event] { count == 0 ? [] : [first.pointee] + further }
+
+  /// Where the next event is made.
+  @inline(__always)
+  var next: UnsafeMutablePointer<Event> { count == 0 ? first : own }
+
+  /// The event at ``next`` is whole.
+  @inline(__always)
+  mutating func append() {
+    if count > 0 { further.append(own.pointee) }
+    count += 1
+  }
+
+  /// Forgets what came since there were so many.
+  mutating func truncate(events: Int, payload bytes: Int) {
+    further.removeLast(max(0, further.count - max(0, events - 1)))
+    count = events
+    payload.removeLast(payload.count - bytes)
   }
 }
 

@@ -1,4 +1,4 @@
-import Glibc
+import Kernels
 
 /// Rows by slot in memory that never moves: chunks of 4,096, zeroed, found through one fixed directory.
 ///
@@ -7,6 +7,8 @@ public struct RowChunks<Row: BitwiseCopyable>: @unchecked Sendable {
   static var bits: UInt32 { 12 }
   static var ceiling: Int { 1 << 15 }
   private let directory: UnsafeMutablePointer<UnsafeMutablePointer<Row>?>
+  /// Unmanaged: a copy of this struct in the fold counts no reference.
+  private let arena = Unmanaged.passRetained(PageArena())
 
   init() {
     directory = .allocate(capacity: Self.ceiling)
@@ -22,14 +24,14 @@ public struct RowChunks<Row: BitwiseCopyable>: @unchecked Sendable {
   func make(_ index: Int) -> Bool {
     precondition(index < Self.ceiling, "more rows than a table can hold")
     guard directory[index] == nil else { return false }
-    guard let raw = calloc(4096, MemoryLayout<Row>.stride) else { fatalError("out of memory") }
+    let raw = arena.takeUnretainedValue().take(4096 * MemoryLayout<Row>.stride)
     directory[index] = raw.bindMemory(to: Row.self, capacity: 4096)
     return true
   }
 
   func free() {
-    for index in 0..<Self.ceiling where directory[index] != nil { Glibc.free(directory[index]) }
     directory.deallocate()
+    arena.release()
   }
 }
 
@@ -38,6 +40,7 @@ public struct VectorChunks: @unchecked Sendable {
   /// Floats from one vector to the next: the dimension rounded up to 16; what lies beyond is zero.
   public let stride: Int
   private let directory: UnsafeMutablePointer<UnsafeMutablePointer<Float>?>
+  private let arena = Unmanaged.passRetained(PageArena())
 
   init(dimension: Int) {
     stride = (dimension + 15) / 16 * 16
@@ -52,15 +55,12 @@ public struct VectorChunks: @unchecked Sendable {
 
   func make(_ index: Int) {
     guard stride > 0, directory[index] == nil else { return }
-    let bytes = 4096 * stride * MemoryLayout<Float>.stride
-    var raw: UnsafeMutableRawPointer?
-    guard posix_memalign(&raw, 64, bytes) == 0, let raw else { fatalError("out of memory") }
-    memset(raw, 0, bytes)
+    let raw = arena.takeUnretainedValue().take(4096 * stride * MemoryLayout<Float>.stride)
     directory[index] = raw.bindMemory(to: Float.self, capacity: 4096 * stride)
   }
 
   func free() {
-    for index in 0..<RowChunks<UInt8>.ceiling where directory[index] != nil { Glibc.free(directory[index]) }
     directory.deallocate()
+    arena.release()
   }
 }

@@ -44,7 +44,7 @@ public struct MetricFold: ~Copyable {
   }
 
   /// The border that is judged next: a timer of the total order, run after every record at its time. Unix ms.
-  public var nextBoundary: Int64? { boundary > 0 ? boundary : nil }
+  public var nextBoundary: Int64? { mutating get { boundary > 0 ? boundary : nil } }
 
   /// Bytes that titles' series take.
   public var byteCount: Int { bytes }

@@ -30,7 +30,7 @@ public struct TitleFold: ~Copyable {
 
   /// The same for an event in hand.
   public mutating func fold(_ event: Event, _ payload: Payload, _ effect: Effect) {
-    withUnsafePointer(to: event) { fold($0, payload, effect) }
+    withUnsafePointer(to: event) { event in withUnsafePointer(to: effect) { fold(event, payload, $0) } }
   }
 
   public mutating func foldItem(_ event: Event, _ item: ShownItem) {
@@ -38,29 +38,29 @@ public struct TitleFold: ~Copyable {
   }
 
   /// Folds an event into its title. Impressions are folded item by item, ``foldItem(_:_:)``.
-  public mutating func fold(_ event: UnsafePointer<Event>, _ payload: Payload, _ effect: Effect) {
-    guard effect.flags.contains(.folded), event.pointee.title != Event.none else { return }
+  public mutating func fold(_ event: UnsafePointer<Event>, _ payload: Payload, _ effect: UnsafePointer<Effect>) {
+    guard effect.pointee.flags.contains(.folded), event.pointee.title != Event.none else { return }
     switch event.pointee.kind {
     case .watch:
-      guard effect.flags.contains(.watch) else { return }
+      guard effect.pointee.flags.contains(.watch) else { return }
       let row = touch(event)
       row.pointee.s.watches += 1
-      row.pointee.s.completionUnits += Int64(effect.completion * 4_294_967_296)
+      row.pointee.s.completionUnits += Int64(effect.pointee.completion * 4_294_967_296)
       if options.trust.watchIsImpression { row.pointee.s.impressions += 1 }
-      if effect.flags.contains(.countedCompletion) { row.pointee.s.completions += 1 }
-      if options.folds.contains(.trend) { trend(row, event, effect) }
+      if effect.pointee.flags.contains(.countedCompletion) { row.pointee.s.completions += 1 }
+      if options.folds.contains(.trend) { trend(row, event, effect.pointee.trendWeight) }
     case .click:
       let row = touch(event)
       if options.trust.clickIsImpression { row.pointee.s.impressions += 1 }
-      if effect.flags.contains(.countedClick) { row.pointee.s.clicks += 1 }
-      if options.folds.contains(.trend) { trend(row, event, effect) }
+      if effect.pointee.flags.contains(.countedClick) { row.pointee.s.clicks += 1 }
+      if options.folds.contains(.trend) { trend(row, event, effect.pointee.trendWeight) }
     case .rate:
       let row = touch(event)
-      row.pointee.s.ratingCount += Int64(effect.ratingCount)
-      row.pointee.s.ratingHalfStars += Int64(effect.ratingHalfStars)
+      row.pointee.s.ratingCount += Int64(effect.pointee.ratingCount)
+      row.pointee.s.ratingHalfStars += Int64(effect.pointee.ratingHalfStars)
     case .interaction:
       let row = touch(event)
-      if effect.flags.contains(.correction) { row.pointee.s.corrections += 1 }
+      if effect.pointee.flags.contains(.correction) { row.pointee.s.corrections += 1 }
     case .availability:
       vote(event, payload)
     case .impression, .search, .preference, .erase, .decision:
@@ -76,7 +76,7 @@ public struct TitleFold: ~Copyable {
 
   /// Asks for the row of an event some events before it is folded.
   @inline(__always)
-  public func prefetchRow(_ event: UnsafePointer<Event>) {
+  public mutating func prefetchRow(_ event: UnsafePointer<Event>) {
     guard event.pointee.title != Event.none else { return }
     prefetch(table.row(event.pointee.title), bytes: MemoryLayout<TitleRow>.stride)
   }
@@ -117,7 +117,7 @@ public struct TitleFold: ~Copyable {
   }
 
   /// True if this shard holds the title.
-  public func owns(_ slot: UInt32) -> Bool {
+  public mutating func owns(_ slot: UInt32) -> Bool {
     shards == 1 || Int(ids.titles.hash(of: slot) % UInt64(shards)) == shard
   }
 
@@ -143,9 +143,9 @@ public struct TitleFold: ~Copyable {
     return row
   }
 
-  private func trend(_ row: UnsafeMutablePointer<TitleRow>, _ event: UnsafePointer<Event>, _ effect: Effect) {
+  private func trend(_ row: UnsafeMutablePointer<TitleRow>, _ event: UnsafePointer<Event>, _ weight: Double) {
     TitleRow.decayed(
-      &row.pointee.s.trend, &row.pointee.s.trendAt, add: effect.trendWeight, time: event.pointee.time,
+      &row.pointee.s.trend, &row.pointee.s.trendAt, add: weight, time: event.pointee.time,
       tau: options.trendTauMs)
     if event.pointee.kind == .watch {
       TitleRow.decayed(

@@ -23,24 +23,35 @@ final class DedupRing {
     var capacity = 1024
     while capacity * 2 * 32 <= maxBytes { capacity *= 2 }
     self.capacity = capacity
-    // Zeroed by the kernel page by page, as they are first used.
-    ring = calloc(capacity, 16)!.bindMemory(to: (hash: UInt64, time: Int64).self, capacity: capacity)
-    cells = calloc(capacity * 2, 8)!.bindMemory(to: UInt64.self, capacity: capacity * 2)
+    ring = Pages.allocate(capacity * 16).bindMemory(to: (hash: UInt64, time: Int64).self, capacity: capacity)
+    cells = Pages.allocate(capacity * 16).bindMemory(to: UInt64.self, capacity: capacity * 2)
     mask = capacity * 2 - 1
     self.windowMs = windowMs
   }
 
   deinit {
-    free(ring)
-    free(cells)
+    Pages.free(ring, capacity * 16)
+    Pages.free(cells, capacity * 16)
+  }
+
+  /// Writes the pages that so many ids will touch, before the clock of a measurement starts.
+  func prefault(_ count: Int) {
+    memset(ring, 0, min(capacity, count) * 16)
+    memset(cells, 0, capacity * 16)
   }
 
   var count: Int { Int(head - tail) }
   var byteCount: Int { capacity * 32 }
 
-  /// Asks for the cell of an id about 12 events before it is looked up.
+  /// Asks for the cell of an id about 12 events before it is looked up, and for that of the id which will by then be
+  /// the oldest.
   @inline(__always)
-  func prefetch(_ hash: UInt64) { Kernels.prefetch(cells + (Int(truncatingIfNeeded: hash) & mask), bytes: 8) }
+  func prefetch(_ hash: UInt64) {
+    Kernels.prefetch(cells + (Int(truncatingIfNeeded: hash) & mask), bytes: 8)
+    guard tail > 0 else { return }
+    let leaving = ring[Int(truncatingIfNeeded: tail &+ 12) & (capacity - 1)].hash
+    Kernels.prefetch(cells + (Int(truncatingIfNeeded: leaving) & mask), bytes: 8)
+  }
 
   /// True when the id was folded within the window; else remembers it.
   func isRepeated(_ hash: UInt64, at time: Int64) -> Bool {
@@ -94,14 +105,15 @@ final class DedupRing {
     let perRow = min(Self.entriesPerRow, capacity)
     var row = max(savedHead, tail) / UInt64(perRow)
     while row * UInt64(perRow) < head {
-      var bytes: [UInt8] = []
-      bytes.reserveCapacity(perRow * 16 + 8)
-      bytes.put(row)
-      let end = min(head, (row + 1) * UInt64(perRow))
-      for i in (row * UInt64(perRow))..<end {
-        let entry = ring[Int(i) & (capacity - 1)]
-        bytes.put(entry.hash)
-        bytes.put(entry.time)
+      let first = row * UInt64(perRow)
+      let count = Int(min(head, first + UInt64(perRow)) - first)
+      // A row begins at a multiple of its length: it never wraps.
+      let from = UnsafeRawPointer(ring + Int(first) & (capacity - 1))
+      let bytes = [UInt8](unsafeUninitializedCapacity: 8 + count * 16) { out, written in
+        let out = UnsafeMutableRawPointer(out.baseAddress.unsafelyUnwrapped)
+        out.storeBytes(of: row, as: UInt64.self)
+        (out + 8).copyMemory(from: from, byteCount: count * 16)
+        written = 8 + count * 16
       }
       save(UInt32(row % UInt64(rows)), bytes)
       row += 1

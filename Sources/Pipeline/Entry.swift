@@ -23,6 +23,10 @@ extension UnsafeMutablePointer where Pointee == Entry {
   /// The event, where it lies: an entry begins with it.
   @inline(__always)
   var event: UnsafePointer<Event> { UnsafeRawPointer(self).assumingMemoryBound(to: Event.self) }
+
+  /// The same for whoever makes the event.
+  @inline(__always)
+  var newEvent: UnsafeMutablePointer<Event> { UnsafeMutableRawPointer(self).assumingMemoryBound(to: Event.self) }
 }
 
 /// 64 KiB of entries of one partition, aligned to its size, so that an entry finds its chunk by its address.
@@ -39,8 +43,9 @@ struct Chunk {
 
   let base: UnsafeMutableRawPointer
 
-  static func make() -> Chunk {
-    let chunk = Chunk(base: .allocate(byteCount: byteCount, alignment: byteCount))
+  /// An empty chunk in 64 KiB of zeroed memory at a 64 KiB border.
+  static func make(in base: UnsafeMutableRawPointer) -> Chunk {
+    let chunk = Chunk(base: base)
     chunk.base.bindMemory(to: Header.self, capacity: 1)
       .initialize(to: Header(payload: nil, payloadCount: 0, payloadCapacity: 0))
     return chunk
@@ -71,11 +76,11 @@ struct Chunk {
     return UInt32(count)
   }
 
-  func payload(of event: Event) -> Payload {
-    guard event.payloadCount > 0 else { return .empty }
+  func payload(of event: UnsafePointer<Event>) -> Payload {
+    guard event.pointee.payloadCount > 0 else { return .empty }
     return Payload(
       UnsafeMutableRawBufferPointer(
-        start: header.pointee.payload! + Int(event.payloadStart), count: Int(event.payloadCount)))
+        start: header.pointee.payload! + Int(event.pointee.payloadStart), count: Int(event.pointee.payloadCount)))
   }
 
   var heldBytes: Int { Chunk.byteCount + header.pointee.payloadCapacity }
@@ -90,8 +95,6 @@ struct Chunk {
     }
   }
 
-  func free() {
-    header.pointee.payload?.deallocate()
-    base.deallocate()
-  }
+  /// Lets go of its payload; the memory of the chunk itself is its slab's.
+  func free() { header.pointee.payload?.deallocate() }
 }

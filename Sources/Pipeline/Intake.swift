@@ -51,7 +51,11 @@ final class Intake: RecordSink {
   init(decoder: consuming Decoder, sha256: @escaping (UnsafeRawBufferPointer) -> [UInt8]) {
     self.decoder = decoder
     self.sha256 = sha256
+    self.decoder.deferSlots()
   }
+
+  /// To be called after each poll, before anything is folded: ids of the last records get their slots.
+  func settle() { decoder.settle() }
 
   func take(_ record: Record) {
     let source = Int(record.source)
@@ -60,21 +64,14 @@ final class Intake: RecordSink {
     if recordsTaken == 0 { onFirstRecord?() }
     recordsTaken += 1
     bytesTaken += UInt64(record.value?.count ?? 0)
-    batch.removeAll()
+    let entry = inputs[source].queue.place()
+    batch.begin(at: entry.newEvent)
     let outcome = decoder.decode(record, into: &batch)
     switch outcome {
     case .events(let count):
-      let hash = Self.hash(record)
-      let payload = batch.payload
-      batch.events.withUnsafeMutableBufferPointer { events in
-        for i in 0..<count {
-          let event = events.baseAddress! + i
-          event.pointee.offset = record.offset
-          event.pointee.source = record.source
-          append(event, payload, record, isFirst: i == 0, hash: i == 0 ? hash : 0)
-        }
-      }
-      if count == 0 { hold(record, .nothing, []) }
+      guard count > 0 else { return hold(record, .nothing, []) }
+      append(entry, record, hash: Self.hash(record))
+      if count > 1 { appendFurther(record) }
     case .reference(let row):
       reference.append(WaitingRow(row: row, source: record.source, offset: record.offset))
       advanceReference(record)
@@ -119,22 +116,50 @@ final class Intake: RecordSink {
     inputs[Int(source)].queue.nextOffset = max(inputs[Int(source)].queue.nextOffset, next)
   }
 
-  private func append(
-    _ event: UnsafeMutablePointer<Event>, _ payload: [UInt8], _ record: Record, isFirst: Bool, hash: UInt64
-  ) {
+  /// Takes in the record's event, which stands at its place already.
+  @inline(__always)
+  private func append(_ entry: UnsafeMutablePointer<Entry>, _ record: Record, hash: UInt64) {
     let source = Int(record.source)
-    if Self.needsRuntime(event) {
-      // Whether a completion follows is known when its turn folds; until then it may still be a dead letter.
-      let letter = DeadLetter(reason: .noCompletion, field: nil, record: record, sha256: sha256).encoded
-      letter.withUnsafeBytes {
-        inputs[source].queue.append(event, role: .event, isFirst: isFirst, hash: hash, payload: $0)
+    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+    if Self.needsRuntime(entry.event) {
+      letter(record).withUnsafeBytes {
+        inputs[source].queue.commit(entry, role: .event, isFirst: true, hash: hash, payload: $0)
       }
-      return
+    } else if entry.event.pointee.payloadCount == 0 {
+      inputs[source].queue.commit(entry, role: .event, isFirst: true, hash: hash, payload: nothing)
+    } else {
+      withPayload(of: entry.event) {
+        inputs[source].queue.commit(entry, role: .event, isFirst: true, hash: hash, payload: $0)
+      }
     }
-    payload.withUnsafeBytes { all in
+  }
+
+  private func appendFurther(_ record: Record) {
+    let source = Int(record.source)
+    for event in batch.further {
+      if withUnsafePointer(to: event, Self.needsRuntime) {
+        letter(record).withUnsafeBytes {
+          inputs[source].queue.append(event, role: .event, isFirst: false, hash: 0, payload: $0)
+        }
+      } else {
+        withUnsafePointer(to: event) { event in
+          withPayload(of: event) {
+            inputs[source].queue.append(event.pointee, role: .event, isFirst: false, hash: 0, payload: $0)
+          }
+        }
+      }
+    }
+  }
+
+  /// Whether a completion follows is known when its turn folds; until then it may still be a dead letter.
+  private func letter(_ record: Record) -> [UInt8] {
+    DeadLetter(reason: .noCompletion, field: nil, record: record, sha256: sha256).encoded
+  }
+
+  private func withPayload(of event: UnsafePointer<Event>, _ body: (UnsafeRawBufferPointer) -> Void) {
+    batch.payload.withUnsafeBytes { all in
       let start = Int(event.pointee.payloadStart)
-      let own = UnsafeRawBufferPointer(rebasing: all[start..<(start + Int(event.pointee.payloadCount))])
-      inputs[source].queue.append(event, role: .event, isFirst: isFirst, hash: hash, payload: own)
+      body(UnsafeRawBufferPointer(rebasing: all[start..<(start + Int(event.pointee.payloadCount))]))
     }
   }
 
@@ -158,7 +183,7 @@ final class Intake: RecordSink {
     event.recordTime = record.timestamp
     let hash = Self.hash(record)
     payload.withUnsafeBytes {
-      inputs[Int(record.source)].queue.append(&event, role: role, isFirst: true, hash: hash, payload: $0)
+      inputs[Int(record.source)].queue.append(event, role: role, isFirst: true, hash: hash, payload: $0)
     }
   }
 

@@ -1,36 +1,5 @@
 import Events
-
-/// Chunks that wait to be used again, so that a steady stream allocates nothing.
-final class ChunkPool {
-  private var free: [Chunk] = []
-  private(set) var chunksInUse = 0
-  private let keep: Int
-
-  init(keep: Int = 4096) { self.keep = keep }
-
-  func take() -> Chunk {
-    chunksInUse += 1
-    return free.popLast() ?? .make()
-  }
-
-  func give(_ chunk: Chunk) {
-    chunksInUse -= 1
-    chunk.clear()
-    if free.count < keep { free.append(chunk) } else { chunk.free() }
-  }
-
-  /// Writes every page once, before the clock of a run starts.
-  func prefault(_ count: Int) {
-    for _ in 0..<count {
-      let chunk = Chunk.make()
-      (chunk.base + Chunk.headerBytes).initializeMemory(
-        as: UInt8.self, repeating: 0, count: Chunk.byteCount - Chunk.headerBytes)
-      free.append(chunk)
-    }
-  }
-
-  deinit { for chunk in free { chunk.free() } }
-}
+import Kernels
 
 /// Decoded records of one partition, oldest first, waiting to be merged with the others by time.
 ///
@@ -47,6 +16,9 @@ struct PartitionQueue {
   /// One past the offset of the newest record taken in.
   var nextOffset: Int64
   private let pool: ChunkPool
+  /// Where the next entry will stand, and for how many there is room from there on.
+  private var tail = UnsafeMutablePointer<Entry>(bitPattern: 16).unsafelyUnwrapped
+  private var room = 0
 
   init(nextOffset: Int64, maximum: Int64, pool: ChunkPool) {
     self.nextOffset = nextOffset
@@ -56,32 +28,75 @@ struct PartitionQueue {
 
   var isEmpty: Bool { count == 0 }
 
-  /// Takes a record in behind the others and gives it its merge time.
-  mutating func append(
-    _ event: UnsafeMutablePointer<Event>, role: EntryRole, isFirst: Bool, hash: UInt64, payload: UnsafeRawBufferPointer
+  /// Where the next entry will stand: its event may be made there before ``commit(_:role:isFirst:hash:payload:)``.
+  @inline(__always)
+  mutating func place() -> UnsafeMutablePointer<Entry> {
+    if room == 0 { makeRoom() }
+    return tail
+  }
+
+  @inline(never)
+  private mutating func makeRoom() {
+    let place = first + count
+    let index = head + place / Chunk.capacity
+    if index == chunks.count { chunks.append(pool.take()) }
+    tail = chunks[index].entries + place % Chunk.capacity
+    room = Chunk.capacity - place % Chunk.capacity
+  }
+
+  /// Takes the event at ``place()`` in behind the others and gives it its merge time.
+  @inline(__always)
+  mutating func commit(
+    _ entry: UnsafeMutablePointer<Entry>, role: EntryRole, isFirst: Bool, hash: UInt64, payload: UnsafeRawBufferPointer
   ) {
     if role == .event {
-      let time = event.pointee.time
-      let own = event.pointee.recordTime >= 0 ? min(time, event.pointee.recordTime) : time
+      let time = entry.pointee.event.time
+      let own = entry.pointee.event.recordTime >= 0 ? min(time, entry.pointee.event.recordTime) : time
       if own > maximum { maximum = own }
-      if time < maximum { event.pointee.flags.insert(.late) }
+      if time < maximum { entry.pointee.event.flags.insert(.late) }
     }
-    event.pointee.mergeTime = maximum
-    nextOffset = event.pointee.offset + 1
-    let place = first + count
-    if place / Chunk.capacity + head == chunks.count { chunks.append(pool.take()) }
-    let chunk = chunks[head + place / Chunk.capacity]
-    event.pointee.payloadStart = payload.isEmpty ? 0 : chunk.appendPayload(payload)
-    event.pointee.payloadCount = UInt32(payload.count)
-    (chunk.entries + place % Chunk.capacity).initialize(
-      to: Entry(event: event.pointee, role: role, isFirst: isFirst, hash: hash))
+    entry.pointee.event.mergeTime = maximum
+    nextOffset = entry.pointee.event.offset + 1
+    entry.pointee.event.payloadCount = UInt32(payload.count)
+    entry.pointee.event.payloadStart = payload.isEmpty ? 0 : Chunk.holding(entry).appendPayload(payload)
+    entry.pointee.role = role
+    entry.pointee.isFirst = isFirst
+    entry.pointee.hash = hash
     count += 1
+    tail += 1
+    room -= 1
+    prefetch(tail + 3, bytes: 128)
+  }
+
+  /// Takes in an event made elsewhere.
+  mutating func append(
+    _ event: Event, role: EntryRole, isFirst: Bool, hash: UInt64, payload: UnsafeRawBufferPointer
+  ) {
+    let entry = place()
+    entry.initialize(to: Entry(event: event, role: role, isFirst: isFirst, hash: hash))
+    commit(entry, role: role, isFirst: isFirst, hash: hash, payload: payload)
   }
 
   /// The i-th waiting entry.
   func entry(_ i: Int) -> UnsafeMutablePointer<Entry> {
     let place = first + i
     return chunks[head + place / Chunk.capacity].entries + place % Chunk.capacity
+  }
+
+  /// The first `n` waiting entries in turn.
+  @inline(__always)
+  func forEach(first n: Int, _ body: (UnsafeMutablePointer<Entry>) -> Void) {
+    var left = n
+    var index = head
+    var place = first
+    while left > 0 {
+      let run = min(left, Chunk.capacity - place)
+      let start = chunks[index].entries + place
+      for k in 0..<run { body(start + k) }
+      left -= run
+      index += 1
+      place = 0
+    }
   }
 
   /// How many waiting entries have a merge time at most (`orEqual`), or below, this one.
@@ -118,7 +133,10 @@ struct PartitionQueue {
       chunks.removeFirst(head)
       head = 0
     }
-    if count == 0 { first = 0 }
+    if count == 0 {
+      first = 0
+      room = 0
+    }
   }
 
   /// Bytes of decoded records waiting here.

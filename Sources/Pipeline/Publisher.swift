@@ -4,7 +4,8 @@ import Telemetry
 /// Brings changed rows to the feature store: newest wins, one batch under way at a time.
 ///
 /// Writes at once while little has changed and coalesces under load: after a flush that took c of the road's time
-/// the next begins 20 c later, at most `maxDelayMs`. What waits is a bit a key, never an event.
+/// the next begins 40 c later, at most `maxDelayMs`; while a backlog is folded, when what it writes is old anyway, at
+/// most ``backlogDelayNs``. What waits is a bit a key, never an event.
 public final class Publisher {
   /// Rows encoded into one batch; keeps a single step short.
   static let rowsPerBatch = 4096
@@ -18,6 +19,7 @@ public final class Publisher {
   private let store: any FeatureStore
   private let clock: any WorkerClock
   private let maxDelayNs: Int64
+  private static let backlogDelayNs: Int64 = 250_000_000
   private var sink = StoreFeatureSink(batch: FeatureBatch(version: .zero))
   private var hasBatch = false
   private var nextFlushNs: Int64 = 0
@@ -110,7 +112,9 @@ public final class Publisher {
   /// Sends, receives, and encodes the next batch where one is due and `mayWrite`. Never waits.
   ///
   /// - Returns: The version that a store reached again says it has.
-  func pump(road: Road, version: Version, force: Bool, mayWrite: Bool) throws(WorkerFault) -> Version? {
+  func pump(
+    road: Road, version: Version, force: Bool, mayWrite: Bool, hasBacklog: Bool
+  ) throws(WorkerFault) -> Version? {
     let progress = store.pump()
     noteSlowness()
     if let error = progress.error {
@@ -152,7 +156,9 @@ public final class Publisher {
       if sink.batch.count > 0 { confirmed() }
     }
     // A mark heard for the first time may lie above `version`: the caller looks at it before anything is written.
-    if mayWrite, progress.mark == nil { try flush(road: road, version: version, force: force) }
+    if mayWrite, progress.mark == nil {
+      try flush(road: road, version: version, force: force, hasBacklog: hasBacklog)
+    }
     return progress.mark?.version
   }
 
@@ -165,7 +171,7 @@ public final class Publisher {
     road.republishInFlight()
   }
 
-  private func flush(road: Road, version: Version, force: Bool) throws(WorkerFault) {
+  private func flush(road: Road, version: Version, force: Bool, hasBacklog: Bool) throws(WorkerFault) {
     if hasBatch {
       guard submit() else { return }
     }
@@ -191,7 +197,8 @@ public final class Publisher {
     if isDrained {
       isFlushing = false
       isRecovering = false
-      nextFlushNs = clock.monotonicNs + min(maxDelayNs, flushCostNs * 20)
+      let most = hasBacklog ? max(maxDelayNs, Self.backlogDelayNs) : maxDelayNs
+      nextFlushNs = clock.monotonicNs + min(most, flushCostNs * 40)
       flushCostNs = 0
     }
   }

@@ -135,25 +135,46 @@ public final class Road {
     return due
   }
 
+  /// Entries of a block: theirs and their effects stay in the nearest cache from stage to stage.
+  private static let blockSize = 1024
+
   /// Folds a turn in its order.
   func fold(_ order: [UnsafeMutablePointer<Entry>], idleFrontier: Int64, turn: UInt64) -> Outcome {
     makeRoom()
-    var outcome = sequence(order)
-    if effects.count < order.count {
-      effects = Array(repeating: Effect(), count: max(order.count, options.turnLimit))
-    }
-    let first = order.first { $0.pointee.role == .event }?.pointee.event.mergeTime
-    if let first { sweep.begin(at: first) }
-    effects.withUnsafeMutableBufferPointer { effects in
-      order.withUnsafeBufferPointer { order in
-        eachShard(.viewer, turn) { self.foldViewers(order, effects, shard: $0, until: idleFrontier) }
-        eachShard(.title, turn) { self.foldTitles(order, effects, shard: $0, until: idleFrontier) }
-        outcome.alerts = foldMetrics(order, effects, until: idleFrontier)
+    var outcome = Outcome()
+    // Stages run one way, so a block may have gone through all of them before the next enters the first. Several
+    // shards take the turn whole: they wait for each other once a stage.
+    let size = shards == 1 ? Self.blockSize : max(1, order.count)
+    if effects.count < size { effects = Array(repeating: Effect(), count: max(size, options.turnLimit)) }
+    order.withUnsafeBufferPointer { order in
+      effects.withUnsafeMutableBufferPointer { effects in
+        var start = 0
+        repeat {
+          let end = min(start + size, order.count)
+          let block = UnsafeBufferPointer(rebasing: order[start..<end])
+          fold(block, effects, until: end == order.count ? idleFrontier : .min, turn, &outcome)
+          start = end
+        } while start < order.count
       }
     }
     lastMergeTime = max(lastMergeTime, outcome.lastMergeTime, idleFrontier)
     sweep.advance(beyond: max(outcome.lastMergeTime == .min ? .min : outcome.lastMergeTime - 1, idleFrontier))
     return outcome
+  }
+
+  /// One block through all stages; `idleFrontier` is that of the turn in its last block.
+  private func fold(
+    _ block: UnsafeBufferPointer<UnsafeMutablePointer<Entry>>, _ effects: UnsafeMutableBufferPointer<Effect>,
+    until idleFrontier: Int64, _ turn: UInt64, _ outcome: inout Outcome
+  ) {
+    sequence(block, &outcome)
+    if sweep.next == .max, let first = block.first(where: { $0.pointee.role == .event }) {
+      sweep.begin(at: first.event.pointee.mergeTime)
+    }
+    eachShard(.viewer, turn) { self.foldViewers(block, effects, shard: $0, until: idleFrontier) }
+    eachShard(.title, turn) { self.foldTitles(block, effects, shard: $0, until: idleFrontier) }
+    foldMetrics(block, effects, until: idleFrontier, &outcome.alerts)
+    sweep.advance(beyond: outcome.lastMergeTime == .min ? .min : outcome.lastMergeTime - 1)
   }
 
   private func eachShard(_ stage: ExchangeStage, _ turn: UInt64, _ work: (Int) -> Void) {
@@ -169,9 +190,11 @@ public final class Road {
 
   // MARK: S
 
-  private func sequence(_ order: [UnsafeMutablePointer<Entry>]) -> Outcome {
-    var outcome = Outcome()
+  private func sequence(
+    _ order: UnsafeBufferPointer<UnsafeMutablePointer<Entry>>, _ outcome: inout Outcome
+  ) {
     for i in order.indices {
+      if i + Self.entriesAhead < order.count { prefetch(order[i + Self.entriesAhead], bytes: 128) }
       if i + Self.idsAhead < order.count { dedup.prefetch(order[i + Self.idsAhead].event.pointee.idHash) }
       let entry = order[i]
       switch entry.pointee.role {
@@ -191,7 +214,6 @@ public final class Road {
         }
       }
     }
-    return outcome
   }
 
   /// A watch that says only how long, of a title whose length nobody knows: no completion follows from it. Judged
@@ -229,10 +251,11 @@ public final class Road {
   private static let rowsAhead = 16
   private static let vectorsAhead = 8
   private static let idsAhead = 12
+  private static let entriesAhead = 24
 
   @inline(__always)
   private func payload(of entry: UnsafeMutablePointer<Entry>) -> Payload {
-    entry.event.pointee.payloadCount == 0 ? .empty : Chunk.holding(entry).payload(of: entry.event.pointee)
+    entry.event.pointee.payloadCount == 0 ? .empty : Chunk.holding(entry).payload(of: entry.event)
   }
 
   /// Events without a viewer are shard 0's.
@@ -254,19 +277,19 @@ public final class Road {
       guard entry.pointee.role == .event else { continue }
       while let due = timer.due(before: entry.event.pointee.mergeTime) { run(sweepAt: due, fold, shard) }
       if entry.event.pointee.kind == .impression {
-        foldItems(entry, effects[i], fold)
+        foldItems(entry, effects[i].flags, fold)
       } else if entry.event.pointee.title != Event.none {
         guard shards == 1 || fold.pointee.owns(entry.event.pointee.title) else { continue }
-        fold.pointee.fold(entry.event, payload(of: entry), effects[i])
+        fold.pointee.fold(entry.event, payload(of: entry), effects.baseAddress.unsafelyUnwrapped + i)
       }
     }
     while let due = timer.due(before: idleFrontier == .min ? .min : idleFrontier + 1) { run(sweepAt: due, fold, shard) }
   }
 
   private func foldItems(
-    _ entry: UnsafeMutablePointer<Entry>, _ effect: Effect, _ fold: UnsafeMutablePointer<TitleFold>
+    _ entry: UnsafeMutablePointer<Entry>, _ flags: Effect.Flags, _ fold: UnsafeMutablePointer<TitleFold>
   ) {
-    guard effect.flags.contains(.folded), let bytes = payload(of: entry).field(.items) else { return }
+    guard flags.contains(.folded), let bytes = payload(of: entry).field(.items) else { return }
     var at = 0
     while at + ShownItem.byteCount <= bytes.count {
       let item = ShownItem(reading: UnsafeRawPointer(bytes.baseAddress! + at))
@@ -284,10 +307,9 @@ public final class Road {
 
   private func foldMetrics(
     _ order: UnsafeBufferPointer<UnsafeMutablePointer<Entry>>, _ effects: UnsafeMutableBufferPointer<Effect>,
-    until idleFrontier: Int64
-  ) -> [DriftAlert] {
-    guard options.learn.folds.contains(.metrics) else { return [] }
-    var alerts: [DriftAlert] = []
+    until idleFrontier: Int64, _ alerts: inout [DriftAlert]
+  ) {
+    guard options.learn.folds.contains(.metrics) else { return }
     for i in order.indices {
       let entry = order[i]
       guard entry.pointee.role == .event else { continue }
@@ -299,7 +321,6 @@ public final class Road {
     if let due = metricFold.pointee.nextBoundary, due <= idleFrontier {
       alerts += metricFold.pointee.advance(to: idleFrontier + 1, tally: &tally)
     }
-    return alerts
   }
 }
 

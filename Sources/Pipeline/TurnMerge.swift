@@ -24,9 +24,9 @@ struct TurnMerge {
       most = max(most, queue.entry(n - 1).pointee.event.mergeTime)
     }
     guard runs > 0 else { return }
+    items.reserveCapacity(take.reduce(0, +))
     for (queue, n) in zip(queues, take) {
-      for i in 0..<n {
-        let entry = queue.entry(i)
+      queue.forEach(first: n) { entry in
         items.append(Item(key: UInt64(bitPattern: entry.pointee.event.mergeTime &- least), entry: entry))
       }
     }

@@ -54,7 +54,8 @@ extension Worker {
     if eligible > 0, eligible < options.turnLimit / 4, polled == options.pollLimit, hasCaughtUp == false { return }
     // A turn is as long as the publisher waits for its next batch: short ones while a store that came back is filled.
     let limit = publisher.isRecovering ? min(options.turnLimit, Self.shortTurn) : options.turnLimit
-    if eligible > limit { takes = limited(takes, to: limit) }
+    fullTurns = eligible > limit ? fullTurns + 1 : 0
+    if eligible > limit { takes = limited(takes, of: eligible, to: limit) }
     var plan = emptyPlan()
     plan.idleFrontier = idleFrontier(hasRecords: eligible > 0)
     for waiting in intake.reference { ReferenceRows.append(waiting.row, to: &plan.reference) }
@@ -133,60 +134,68 @@ extension Worker {
   /// Waiting entries that lie before the bound, by rank.
   private func takes(upTo bound: FoldBound) -> [Int] {
     rank.enumerated().map { place, i in
-      let queue = intake.inputs[i].queue
-      guard !queue.isEmpty else { return 0 }
-      if bound == .unlimited { return queue.count }
-      return whole(queue, queue.count(upTo: bound.time, orEqual: place <= bound.source))
+      guard !intake.inputs[i].queue.isEmpty else { return 0 }
+      if bound == .unlimited { return intake.inputs[i].queue.count }
+      return whole(intake.inputs[i].queue.count(upTo: bound.time, orEqual: place <= bound.source), of: i)
     }
   }
 
   /// Never splits the events of one record.
-  private func whole(_ queue: PartitionQueue, _ n: Int) -> Int {
-    var n = n
-    while n > 0, n < queue.count, !queue.entry(n).pointee.isFirst { n += 1 }
+  private func whole(_ count: Int, of i: Int) -> Int {
+    var n = count
+    while n > 0, n < intake.inputs[i].queue.count, !intake.inputs[i].queue.entry(n).pointee.isFirst { n += 1 }
     return n
   }
 
-  /// About the first `limit` of them in the order, by cutting at a moment.
-  private func limited(_ takes: [Int], to limit: Int) -> [Int] {
-    var low = Int64.max
-    var high = Int64.min
+  /// About the first `limit` of them in the order, by cutting at a moment: at least half as many, or those of the
+  /// first moment.
+  private func limited(_ takes: [Int], of eligible: Int, to limit: Int) -> [Int] {
+    var from = Int64.max
+    var to = Int64.min
     for (place, i) in rank.enumerated() where takes[place] > 0 {
-      let queue = intake.inputs[i].queue
-      low = min(low, queue.firstTime)
-      high = max(high, queue.entry(takes[place] - 1).pointee.event.mergeTime)
+      from = min(from, intake.inputs[i].queue.firstTime)
+      to = max(to, intake.inputs[i].queue.entry(takes[place] - 1).pointee.event.mergeTime)
     }
-    func counts(_ time: Int64) -> [Int] {
-      rank.enumerated().map { place, i in
-        takes[place] == 0
-          ? 0
-          : min(takes[place], whole(intake.inputs[i].queue, intake.inputs[i].queue.count(upTo: time, orEqual: true)))
+    func counts(_ time: Int64) -> (takes: [Int], sum: Int) {
+      var sum = 0
+      let some = rank.enumerated().map { place, i in
+        guard takes[place] > 0 else { return 0 }
+        let n = min(takes[place], whole(intake.inputs[i].queue.count(upTo: time, orEqual: true), of: i))
+        sum += n
+        return n
       }
+      return (some, sum)
     }
-    // The latest moment up to which at most `limit` lie, at least the first one.
-    var from = low
-    var to = high
-    while from < to {
+    var best = counts(from)
+    // Events come about evenly: the first guess is nearly always near enough.
+    var share = 0.75 * Double(limit) / Double(eligible)
+    while from < to, best.sum < limit / 2 {
       // What precedes a partition's first event stands at the beginning of time: the span may exceed Int64.
       let span = UInt64(bitPattern: to &- from)
-      let middle = from &+ Int64(bitPattern: span / 2 + span % 2)
-      if counts(middle).reduce(0, +) <= limit { from = middle } else { to = middle - 1 }
+      let step = min(span, max(1, UInt64(Double(span) * share)))
+      let middle = from &+ Int64(bitPattern: step)
+      let some = counts(middle)
+      if some.sum <= limit {
+        from = middle
+        best = some
+      } else {
+        to = middle - 1
+      }
+      share = 0.5
     }
-    return counts(from)
+    return best.takes
   }
 
   private func range(_ i: Int, _ n: Int) -> TurnPlan.Range {
-    let queue = intake.inputs[i].queue
     var count: UInt32 = 0
     var checksum: UInt64 = 0
-    for k in 0..<n {
-      let entry = queue.entry(k)
+    intake.inputs[i].queue.forEach(first: n) { entry in
       if entry.pointee.isFirst { count += 1 }
       checksum &+= entry.pointee.hash
     }
+    let end = intake.inputs[i].queue.entry(n - 1).pointee.event.offset + 1
     return TurnPlan.Range(
-      source: UInt16(i), from: manifest.sources[i].next, to: queue.entry(n - 1).pointee.event.offset + 1,
-      count: count, checksum: checksum)
+      source: UInt16(i), from: manifest.sources[i].next, to: end, count: count, checksum: checksum)
   }
 
   /// Where all topics are idle, time goes on at the wall's pace from the last merge time, so that timers run.
@@ -209,9 +218,8 @@ extension Worker {
     for (source, offset, letter) in referenceLetters { try send(letter, source: source, offset: offset) }
     for entry in outcome.deadLetters {
       let chunk = Chunk.holding(entry)
-      let event = entry.pointee.event
-      if let letter = DeadLetter(decoding: UnsafeRawBufferPointer(chunk.payload(of: event).bytes)) {
-        try send(letter, source: event.source, offset: event.offset)
+      if let letter = DeadLetter(decoding: UnsafeRawBufferPointer(chunk.payload(of: entry.event).bytes)) {
+        try send(letter, source: entry.event.pointee.source, offset: entry.event.pointee.offset)
       }
     }
     for alert in outcome.alerts { try send(alert) }

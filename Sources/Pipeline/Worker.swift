@@ -44,6 +44,8 @@ public final class Worker {
   var mustCheckpointFirst = false
   /// The checkpoint under way is that one.
   var savesFirst = false
+  /// Turns since the last one that took all there was: more than a few mean a backlog.
+  var fullTurns = 0
   /// The feature store answered, at the start or since.
   var storeIsOpen = false
   /// Since when the log has only given errors; 0 = it does not.
@@ -98,18 +100,30 @@ public final class Worker {
   /// Called once, when the first record is in hand: where a measurement begins.
   public func whenFirstRecordArrives(_ body: @escaping () -> Void) { intake.onFirstRecord = body }
 
-  /// Touches memory for so many waiting records before the clock of a measurement starts.
-  public func prefault(records: Int) { intake.pool.prefault(records / Chunk.capacity + 64) }
+  /// Touches the memory that so many records will take, two thirds of them waiting at once, before the clock of a
+  /// measurement starts.
+  public func prefault(records: Int) {
+    intake.pool.prefault(records * 2 / 3 / Chunk.capacity + 64)
+    road.dedup.prefault(records)
+  }
 
   /// Nothing is under way to the feature store.
   public var publisherIsIdle: Bool { publisher.isIdle }
 
   var version: Version { Version(lineage: manifest.lineage, epoch: manifest.epoch, turn: manifest.turn) }
 
+  private static let pollsAhead = 3
+
   /// One round of the loop. Returns false once a run that ends by itself is done.
   public func step(waitMs: Int) throws(WorkerFault) -> Bool {
     let isIdle = publisher.isIdle && !saver.isBusy
-    let polled = try poll(timeoutMs: isIdle ? waitMs : min(waitMs, 1))
+    var polled = try poll(timeoutMs: isIdle ? waitMs : min(waitMs, 1))
+    // A decoded record takes a quarter of what the client holds for it: while it is ahead, reading goes first.
+    var more = polled == options.pollLimit ? Self.pollsAhead : 0
+    while more > 0, intake.heldBytes < options.alignMaxBytes / 2 {
+      polled = try poll(timeoutMs: 0)
+      more = polled == options.pollLimit ? more - 1 : 0
+    }
     try collectCheckpoint(waiting: false)
     if !referenceIsComplete { try completeReference() }
     if breaker.isOpen || opensBreaker() {
@@ -138,6 +152,7 @@ public final class Worker {
   }
 
   func poll(timeoutMs: Int) throws(WorkerFault) -> Int {
+    defer { intake.settle() }
     do {
       let limit = publisher.isRecovering ? min(options.pollLimit, Self.shortTurn) : options.pollLimit
       let count = try source.poll(timeoutMs: timeoutMs, limit: limit, into: intake)
@@ -194,9 +209,9 @@ public final class Worker {
   /// catch up first. Nor under an epoch that is not saved.
   private func publish(force: Bool) throws(WorkerFault) {
     let mayWrite = !mustCheckpointFirst && storeMark.map { version >= $0 } ?? true
-    if let mark = try publisher.pump(road: road, version: version, force: force, mayWrite: mayWrite), !storeIsOpen {
-      storeReturned(with: mark)
-    }
+    let mark = try publisher.pump(
+      road: road, version: version, force: force, mayWrite: mayWrite, hasBacklog: !hasCaughtUp || fullTurns > 16)
+    if let mark, !storeIsOpen { storeReturned(with: mark) }
   }
 
   /// Drains, saves and lets go: everything folded is published and in the state when this returns true.

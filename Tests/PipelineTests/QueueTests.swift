@@ -14,7 +14,7 @@ import Testing
       event.offset = first + Int64(i)
       event.source = source
       [UInt8(i & 255)].withUnsafeBytes {
-        queue.append(&event, role: .event, isFirst: true, hash: UInt64(i), payload: $0)
+        queue.append(event, role: .event, isFirst: true, hash: UInt64(i), payload: $0)
       }
     }
     return queue
@@ -40,7 +40,7 @@ import Testing
       let n = min(step, left)
       #expect(queue.entry(0).pointee.event.offset == next)
       let chunk = Chunk.holding(queue.entry(n - 1))
-      #expect(chunk.payload(of: queue.entry(n - 1).pointee.event).bytes.first == UInt8((next + Int64(n) - 1) & 255))
+      #expect(chunk.payload(of: queue.entry(n - 1).event).bytes.first == UInt8((next + Int64(n) - 1) & 255))
       queue.drop(n)
       left -= n
       next += Int64(n)

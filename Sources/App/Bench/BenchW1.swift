@@ -59,7 +59,7 @@ final class MeasuredRun {
     Log.shared.configure(level: setup.level, format: setup.format)
     try Worded.errors {
       let host = try WorkerHost(loaded: loaded, joinsGroup: false)
-      host.worker.prefault(records: maxEvents / 2)
+      host.worker.prefault(records: maxEvents)
       host.worker.whenFirstRecordArrives { [unowned self] in
         startNs = clock.monotonicNs
         startCPU = Self.cpuSeconds()

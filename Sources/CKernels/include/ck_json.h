@@ -1,6 +1,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
@@ -21,6 +22,21 @@ static inline uint32_t ck_json_string_mask(const uint8_t *p) {
   }
   return mask;
 #endif
+}
+
+/// Whether the `left` bytes at p begin with `length` (1...32) of `prefix`, which has 32; `mask` = one bit for each.
+static inline int ck_begins(const uint8_t *p, size_t left, const uint8_t *prefix, size_t length, uint32_t mask) {
+#if defined(__SSE2__)
+  if (left >= 32) {
+    __m128i low = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)p), _mm_loadu_si128((const __m128i *)prefix));
+    __m128i high =
+        _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(p + 16)), _mm_loadu_si128((const __m128i *)(prefix + 16)));
+    uint32_t same = (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << 16;
+    return (same & mask) == mask;
+  }
+#endif
+  (void)mask;
+  return left >= length && memcmp(p, prefix, length) == 0;
 }
 
 /// Whether all bytes are of [A-Za-z0-9_-].

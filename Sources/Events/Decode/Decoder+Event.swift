@@ -5,47 +5,68 @@ import Kernels
 extension Decoder {
   @inline(__always)
   mutating func event(_ emit: Emit, into batch: inout DecodedBatch) throws(DecodeFault) {
-    var event = Event(kind: emit.kind)
-    try readEventID(emit, &event)
-    event.time = try readTime(.timestamp)
+    let event = batch.next
+    event.initialize(to: current.pointee.blank)
+    try readEventID(emit, &event.pointee)
+    event.pointee.time = try readTime(.timestamp)
     viewerID = try id(.userID, .badUserID, required: emit != .availability)
     titleID = try id(.contentID, .badContentID, required: emit.needsTitle)
     let viewerHash = viewerID.map { xxh3($0) } ?? 0
     let titleHash = titleID.map { xxh3($0) } ?? 0
-    ids.viewers.prefetch(viewerHash)
-    ids.titles.prefetch(titleHash)
     decisionID = nil
     try checkRequired()
 
     let isRare = current.pointee.rareAlways || at.present & current.pointee.rare != 0
     switch emit {
-    case .watch: try watch(&event)
-    case .click: try feedbackTime(&event)
-    case .rate: try rate(&event)
-    case .interaction: try interaction(&event)
-    default: try uncommon(emit, &event)
+    case .watch: try watch(&event.pointee)
+    case .click: try feedbackTime(&event.pointee)
+    case .rate: try rate(&event.pointee)
+    case .interaction: try interaction(&event.pointee)
+    default: try uncommon(emit, &event.pointee)
     }
-    ids.viewers.prefetchEntry(viewerHash)
-    ids.titles.prefetchEntry(titleHash)
-    if isRare { try common(&event) }
-    try readDevice(emit, &event)
+    if isRare { try common(&event.pointee) }
+    try readDevice(emit, &event.pointee)
     let platform = token(.platform)
-    if platform.kind != .absent { try readPlatform(platform, &event) }
+    if platform.kind != .absent { try readPlatform(platform, &event.pointee) }
 
-    try settleTime(&event)
-    checkKey(emit, &event)
-    if sawUnknown, programs[input].isEnvelope { event.flags.insert(.unknownFields) }
-    event.recordTime = recordTime
-    event.offset = offset
-    event.source = source
-    event.line = line
-    if let viewerID {
-      event.viewer =
-        options.pseudonym == nil ? ids.viewers.slot(viewerID, hash: viewerHash) : pseudonymSlot(viewerID)
+    try settleTime(&event.pointee)
+    checkKey(emit, &event.pointee)
+    if sawUnknown, programs[input].isEnvelope { event.pointee.flags.insert(.unknownFields) }
+    event.pointee.recordTime = recordTime
+    event.pointee.offset = offset
+    event.pointee.source = source
+    event.pointee.line = line
+    if !defersSlots || batch.count > 0 || !postpone(event, viewerHash, titleHash) {
+      if let viewerID {
+        event.pointee.viewer =
+          options.pseudonym == nil ? ids.viewers.slot(viewerID, hash: viewerHash) : pseudonymSlot(viewerID)
+      }
+      if let titleID { event.pointee.title = ids.titles.slot(titleID, hash: titleHash) }
     }
-    if let titleID { event.title = ids.titles.slot(titleID, hash: titleHash) }
-    if decisionID != nil || emit.hasPayload { writePayload(emit, &event, into: &batch) }
-    batch.events.append(event)
+    if decisionID != nil || emit.hasPayload { writePayload(emit, &event.pointee, into: &batch) }
+    batch.append()
+  }
+
+  /// Leaves the look-ups for later where the ids are short; false = they are not.
+  @inline(__always)
+  private mutating func postpone(
+    _ event: UnsafeMutablePointer<Event>, _ viewerHash: UInt64, _ titleHash: UInt64
+  ) -> Bool {
+    var viewer = ShortWord.empty
+    var title = ShortWord.empty
+    if let viewerID {
+      guard let word = ShortWord(viewerID) else { return false }
+      viewer = word
+    }
+    if let titleID {
+      guard let word = ShortWord(titleID) else { return false }
+      title = word
+    }
+    pendingSlots.push(
+      PendingSlots.Item(
+        event: event, viewerHash: viewerHash, titleHash: titleHash, viewer: viewer, title: title,
+        viewerCount: viewerID?.count ?? 0, titleCount: titleID?.count ?? 0), ids)
+    return true
   }
 
   /// Control records: an erasure, or nil for what is not acted upon.

@@ -31,6 +31,10 @@ public struct Decoder: ~Copyable {
   public var knowsRuntime: ((_ title: UInt32) -> Bool)?
 
   let ids: Identities
+  /// True: the events of a record get their slots some records later, at the latest by ``settle()``. Their places must
+  /// stay where they are until then.
+  public private(set) var defersSlots = false
+  var pendingSlots = PendingSlots()
   let programs: UnsafeMutablePointer<Program>
   let slots: UnsafeMutablePointer<Token>
   let itemSlots: UnsafeMutablePointer<Token>
@@ -107,15 +111,20 @@ public struct Decoder: ~Copyable {
       value = bytes
       return document(whole: true, into: &batch).outcome
     }
-    let events = batch.events.count
+    let events = batch.count
     let payload = batch.payload.count
     let outcome = framed(record, bytes, into: &batch)
     if case .rejected = outcome {
-      batch.events.removeSubrange(events...)
-      batch.payload.removeSubrange(payload...)
+      batch.truncate(events: events, payload: payload)
     }
     return outcome
   }
+
+  /// From now on slots come late (``defersSlots``); not where ids are replaced by pseudonyms.
+  public mutating func deferSlots() { defersSlots = options.pseudonym == nil }
+
+  /// Gives every event decoded so far its slots.
+  public mutating func settle() { pendingSlots.settle(ids) }
 
   /// Scans the document at the front of `value` and makes an event of it.
   ///
@@ -178,7 +187,8 @@ public struct Decoder: ~Copyable {
     case .catalog, .source: return .reference(try reference(emit))
     case .control:
       guard let event = try erase() else { return .skipped("control_op") }
-      batch.events.append(event)
+      batch.next.initialize(to: event)
+      batch.append()
     default: try event(emit, into: &batch)
     }
     return .events(1)

@@ -59,6 +59,8 @@ struct Program: ~Copyable {
 /// One rule as the decoder runs it.
 struct RuleProgram: ~Copyable {
   let emit: Emit
+  /// An event of this kind of which nothing is known yet.
+  let blank: Event
   let hasCondition: Bool
   let when: Predicate?
   /// By field: the slot its value usually stands at, -1 = none or not plain.
@@ -82,6 +84,7 @@ struct RuleProgram: ~Copyable {
 
   init(_ rule: CompiledMapping.Rule, _ input: CompiledMapping.Input) {
     emit = rule.emit
+    blank = Event(kind: rule.emit.kind)
     when = rule.when
     hasCondition = rule.when != nil
     bindings = rule.bindings

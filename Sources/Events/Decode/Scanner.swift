@@ -58,43 +58,36 @@ struct Scanner {
 
   private mutating func object(node: Int, depth: Int) -> Bool {
     guard depth <= Scanner.depthLimit else { return false }
-    at += 1
-    skipBlanks()
-    if at < end, at.pointee == 0x7d {
-      at += 1
-      return true
-    }
+    var start = at
     var previous = -1
-    var expected = Int(nodes[node].first)
-    while true {
-      guard at < end, at.pointee == 0x22 else { return false }
+    var member = Int(nodes[node].first)
+    if member < 0 || !take(nodes[node].lead) {
       at += 1
-      var member = expected
-      if member < 0 || !isNext(member) {
-        guard let found = search(node) else { return false }
-        member = found
-        if member >= 0 {
-          if previous < 0 { nodes[node].first = Int32(member) } else { members[previous].next = Int32(member) }
-        }
-      }
-      if at < end, at.pointee == 0x3a {
-        at += 1
-      } else {
-        skipBlanks()
-        guard at < end, at.pointee == 0x3a else { return false }
-        at += 1
-      }
       skipBlanks()
+      if at < end, at.pointee == 0x7d {
+        at += 1
+        return true
+      }
+      guard let found = key(node, probably: member) else { return false }
+      member = found
+      if member >= 0 {
+        nodes[node].first = Int32(member)
+        nodes[node].lead.learn(start, at - start)
+      }
+    }
+    while true {
       if member >= 0 {
         guard value(slot: Int(members[member].slot), node: Int(members[member].node), depth: depth) else {
           return false
         }
         previous = member
-        expected = Int(members[member].next)
+        member = Int(members[member].next)
+        if member >= 0, take(members[member].lead) { continue }
       } else {
         if node == 0 { unknown = true }
         guard skip(depth) else { return false }
       }
+      start = at
       skipBlanks()
       guard at < end else { return false }
       let byte = at.pointee
@@ -102,42 +95,50 @@ struct Scanner {
       if byte == 0x7d { return true }
       guard byte == 0x2c else { return false }
       skipBlanks()
+      guard let found = key(node, probably: previous < 0 ? -1 : Int(members[previous].next)) else { return false }
+      member = found
+      if member >= 0, previous >= 0 {
+        members[previous].next = Int32(member)
+        members[member].lead.learn(start, at - start)
+      }
     }
   }
 
-  /// Whether the key at hand is this member's; moves past its closing quote if so.
+  /// Moves past these bytes if they stand here.
   @inline(__always)
-  private mutating func isNext(_ index: Int) -> Bool {
-    let member = members + index
-    let length = member.pointee.length
-    let left = end - at
-    let raw = UnsafeRawPointer(at)
-    guard left >= 8, left >= length else {
-      guard left >= length else { return false }
-      for i in 0..<length where at[i] != member.pointee.key[i] { return false }
-      at += length
-      return true
-    }
-    guard raw.loadUnaligned(as: UInt64.self) & member.pointee.mask == member.pointee.first else { return false }
-    var done = 8
-    let key = UnsafeRawPointer(member.pointee.key)
-    while done < length {
-      let from = min(done, length - 8)
-      guard
-        raw.loadUnaligned(fromByteOffset: from, as: UInt64.self)
-          == key.loadUnaligned(fromByteOffset: from, as: UInt64.self)
-      else { return false }
-      done = from + 8
-    }
+  private mutating func take(_ lead: ScanTable.Lead) -> Bool {
+    guard lead.length > 0, ck_begins(at, end - at, lead.bytes, lead.length, lead.mask) != 0 else { return false }
+    at += lead.length
+    skipBlanks()
+    return true
+  }
+
+  /// From a key's quote to its value: which member of this node it is, -1 = none. nil = not JSON.
+  @inline(never)
+  private mutating func key(_ node: Int, probably hint: Int) -> Int? {
+    guard at < end, at.pointee == 0x22 else { return nil }
+    at += 1
+    guard let member = hint >= 0 && isKey(of: hint) ? hint : search(node) else { return nil }
+    skipBlanks()
+    guard at < end, at.pointee == 0x3a else { return nil }
+    at += 1
+    skipBlanks()
+    return member
+  }
+
+  /// Whether the key at hand is this member's; moves past its closing quote if so.
+  private mutating func isKey(of index: Int) -> Bool {
+    let length = members[index].length
+    guard end - at >= length else { return false }
+    for i in 0..<length where at[i] != members[index].key[i] { return false }
     at += length
     return true
   }
 
   /// The member of this node whose key stands here, -1 = none; moves past the key. nil = not JSON.
-  @inline(never)
   private mutating func search(_ node: Int) -> Int? {
     let range = Int(nodes[node].start)..<Int(nodes[node].start + nodes[node].count)
-    for index in range where isNext(index) { return index }
+    for index in range where isKey(of: index) { return index }
     guard string(spare) else { return nil }
     let key = spare.pointee
     guard key.kind == .escaped else { return -1 }
@@ -345,21 +346,24 @@ struct Scanner {
     return true
   }
 
-  /// Eight digits at once as long as there are eight (Lemire 2018), then one by one. Wraps beyond 19.
+  /// Up to eight digits at a step (Lemire 2018), the last ones of the record one by one. Wraps beyond 19.
   @inline(__always)
   private func run(_ from: UnsafePointer<UInt8>, _ digits: inout UInt64) -> UnsafePointer<UInt8> {
     var p = from
     while end - p >= 8 {
       let chunk = UnsafeRawPointer(p).loadUnaligned(as: UInt64.self)
-      let above = (chunk &+ 0x4646_4646_4646_4646) | (chunk &- 0x3030_3030_3030_3030)
-      guard above & 0x8080_8080_8080_8080 == 0 else { break }
-      var v = chunk &- 0x3030_3030_3030_3030
+      // The lowest bit set tells the first byte that is no digit; what a borrow spoils lies above it.
+      let above = ((chunk &+ 0x4646_4646_4646_4646) | (chunk &- 0x3030_3030_3030_3030)) & 0x8080_8080_8080_8080
+      let count = above.trailingZeroBitCount >> 3
+      if count == 0 { return p }
+      var v = (chunk &- 0x3030_3030_3030_3030) &<< UInt64(64 - 8 * count)  // zeros before the digits
       v = v &* 10 &+ (v >> 8)
       v =
         ((v & 0x0000_00ff_0000_00ff) &* 0x000f_4240_0000_0064
           &+ ((v >> 16) & 0x0000_00ff_0000_00ff) &* 0x0000_2710_0000_0001) >> 32
-      digits = digits &* 100_000_000 &+ v
-      p += 8
+      digits = digits &* Scanner.tens(count) &+ v
+      p += count
+      if count < 8 { return p }
     }
     while p < end {
       let digit = p.pointee &- 0x30
@@ -368,6 +372,14 @@ struct Scanner {
       p += 1
     }
     return p
+  }
+
+  /// 10^1 ... 10^8.
+  @inline(__always)
+  private static func tens(_ n: Int) -> UInt64 {
+    let squared: UInt64 = n & 2 != 0 ? 100 : 1
+    let fourth: UInt64 = n & 4 != 0 ? 10_000 : 1
+    return (n & 1 != 0 ? 10 : 1) &* squared &* fourth &* (n & 8 != 0 ? 100_000_000 : 1)
   }
 
   @inline(never)
