@@ -86,10 +86,7 @@ public enum WorkerFault: Error, CustomStringConvertible, Sendable {
     switch self {
     case .gap(let partition, let from, let to, let detail):
       "\(partition.topic)[\(partition.partition)] offsets \(from)..<\(to) were planned but \(detail); restore the log, or start with --accept-gap to go on in a new epoch without them"
-    case .state(.empty): "there is no state"
-    case .state(.corrupt(let text)): "the state is damaged: \(text)"
-    case .state(.format(let text)): text
-    case .state(.io(let text)): "the state could not be read or written: \(text)"
+    case .state(let fault): "\(fault)"
     case .port(let error), .storeAway(let error): error.message
     case .refused(let text): text
     }

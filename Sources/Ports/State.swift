@@ -44,6 +44,17 @@ public enum StateFault: Error, Sendable, Equatable {
   case io(String)
 }
 
+extension StateFault: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .empty: "there is no state"
+    case .corrupt(let text): "the state is damaged: \(text)"
+    case .format(let text): text
+    case .io(let text): "the state could not be read or written: \(text)"
+    }
+  }
+}
+
 /// Where state is kept between runs. `save` may run on another thread than the caller's.
 public protocol StateStore: AnyObject, Sendable {
   /// Calls back for every row, in no order, then returns the manifest. Every checksum is verified.

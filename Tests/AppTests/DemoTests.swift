@@ -1,14 +1,22 @@
+import Foundation
 import JSON
 import Testing
 
-@testable import App
-
 /// The whole system embedded in one process.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct DemoTests {
-  @Test func `the demo ends by itself with one JSON object, an alert fired and one resolved`() throws {
-    let run = try runVerb(["demo", "--for", "30s"], .json)
-    #expect(run.error == nil, "\(run.error.map { "\($0)" } ?? "")")
-    let last = try #require(run.text.split(separator: "\n").last)
+  @Test func `the demo's state replays while it runs; it ends with one JSON object, an alert fired and one resolved`()
+    throws
+  {
+    let scratch = Places.Scratch()
+    let demo = try Child(["demo", "--for", "30s", "--dir", scratch.path, "--output", "json"])
+    sleep(15)
+    let replay = try Child(
+      ["replay", "--plans", "--verify", "--config", scratch.path + "/demo.yaml"], errors: nil, mixed: true)
+    let answered = String(decoding: replay.output(), as: UTF8.self)
+    #expect(replay.end() == 0 && answered.contains("all equal"), "\(answered)")
+    let text = String(decoding: demo.output(), as: UTF8.self)
+    #expect(demo.end() == 0)
+    let last = try #require(text.split(separator: "\n").last)
     let answer = try JSONValue(parsing: String(last))
     #expect(
       answer.object?.map(\.key).sorted() == [

@@ -62,7 +62,7 @@ import Testing
     #expect(marks.count == KillTraffic.topics.count * 32 && marks.allSatisfy { $0.low == 0 })
     let whole = Life(name: "whole", broker: broker, scratch: scratch)
     try whole.finish()
-    let killed = Life(name: "killed", broker: broker, scratch: scratch)
+    let killed = Life(name: "killed", broker: broker, scratch: scratch, more: ["shards=2"])
     let kills = try killed.die(Self.kills, afterTurns: Self.isFull ? 2 : 1)
     try killed.finish()
     #expect(kills.count == Self.kills && kills.progressed * 4 >= kills.count * 3, "\(kills)")

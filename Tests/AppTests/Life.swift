@@ -35,6 +35,8 @@ struct Life {
     return plans.newest
   }
 
+  var hasState: Bool { FileManager.default.fileExists(atPath: folder + "/state.db") }
+
   /// What its workers said.
   var log: String { (try? String(contentsOfFile: folder + ".log", encoding: .utf8)) ?? "" }
 

@@ -162,6 +162,7 @@ final class Demo {
     output.line("  \(program) features top --by trend --config \(configPath)")
     output.line("  \(program) alerts tail -f -o beginning --config \(configPath)")
     output.line("  \(program) lag --config \(configPath)")
+    output.line("  \(program) replay --plans --verify --config \(configPath)")
     output.flush()
   }
 

@@ -53,6 +53,7 @@ struct StateRestore: Verb {
     guard FileSystem.exists(folder + "/state.db") else { throw Failure(ExitCode.misuse, "\(folder) holds no state.db") }
     let target = context.settings.stateDir
     try Worded.errors {
+      try check(context.settings.kafka.group)
       guard let directory = try StoredState.lock(target) else {
         try StoredState.open(folder).backup(to: StateRequest.restore.path(in: target))
         return try StoredState.await(.restore, in: target, context.output)
@@ -63,6 +64,14 @@ struct StateRestore: Verb {
         try SQLitePlans(path: folder + "/plans.db", isReadOnly: true).backup(to: directory.plansPath)
       }
       context.output.line("restored; start the worker")
+    }
+  }
+
+  /// A damaged backup, one of another format or of another group replaces nothing.
+  private func check(_ group: String) throws {
+    let manifest = try Manifest(decoding: try StoredState.open(folder).load { _, _, _ in })
+    guard manifest.group == group || manifest.group.isEmpty else {
+      throw Failure(ExitCode.misuse, "\(folder) is a backup of group \(manifest.group), kafka.group is \(group)")
     }
   }
 }
