@@ -78,7 +78,7 @@ let package = Package(
     tests("OptionsTests", ["Options"]),
     tests("EventsTests", ["Events", "JSON", "Options"]),
     tests("LearnersTests", ["Learners", "Events", "Kernels", "JSON"], resources: [.copy("Golden")]),
-    tests("BanditsTests", ["Bandits", "JSON"]),
+    tests("BanditsTests", ["Bandits", "Learners", "JSON"]),
     tests(
       "PipelineTests", ["Pipeline", "MemoryPort", "SQLitePort", "Ports", "Events", "Learners", "Bandits", "Kernels"],
       resources: [.copy("Golden")]),

@@ -235,7 +235,8 @@ public enum Shipped {
         # alerts_topic: alerts.drift
         # Where records go that cannot become events.
         # dead_letter_topic: dlq.events
-        # Where decisions go once their rewards are known, as VW DSJSON. Not in effect in this version.
+        # Where each learned item of a decision goes, as a line of VW's DSJSON; empty = nowhere. A later
+        # reward sends the item's line again, under the same EventId.
         # resolved_topic: decisions.resolved
         # Handed to librdkafka as they are: TLS, SASL and any other property.
         # options: {}
@@ -460,7 +461,7 @@ public enum Shipped {
         # all.
         # completion: partial
 
-      # How long a shown title waits for feedback. Declared, not in effect in this version.
+      # How long a shown title waits for feedback.
       reward:
         # fed = only items with feedback wait beyond the short window; all = every item, for topics without
         # clicks. One of fed, all.
@@ -476,7 +477,7 @@ public enum Shipped {
         # What an observed item without feedback learns. -1 to 1.
         # default: 0
 
-      # Logged decisions. Declared, not in effect in this version.
+      # Logged decisions.
       decision:
         # Which items without feedback were seen: cascade = those above some feedback, first = position 1,
         # all. One of cascade, first, all.
@@ -484,22 +485,36 @@ public enum Shipped {
         # How long resolved items stay readable as decision:ID. 1m to 365d.
         # keep: 7d
 
-      # The models that learn which title to show. Declared, not in effect in this version.
+      # The models that learn from resolved decisions which title to show.
       bandit:
-        # Whether the shared model learns from resolved decisions.
+        # Whether models learn from resolved decisions.
         # enabled: true
         # decisions = logged decisions and late rewards; events = every event at once, an arm per title. One
         # of decisions, events.
         # learn_from: decisions
-        # The model that learns which title to show. One of shared, hybrid, disjoint, thompson, beta,
-        # squarecb, linear, logistic.
+        # The model of the titles: shared (one LinUCB), hybrid (shared prior and a residual per title),
+        # disjoint or thompson (a regression per title), beta (no context), squarecb, linear or logistic
+        # (baselines). One of shared, hybrid, disjoint, thompson, beta, squarecb, linear, logistic.
         # learner: shared
-        # Width of the confidence bound. 0 to 100.
+        # Further models over named arms, as KEY=LEARNER: genre=beta, genre=thompson, policy=beta and so on.
+        # Each is published as model:KEY.
+        # named: []
+        # Width of the confidence bound; v of thompson. 0 to 100.
         # alpha: 0.2
         # Weight of the prior. 1e-06 to 1000000.
         # lambda: 1
+        # Weight of the shared prior in a title's residual (hybrid). 1e-06 to 1000000.
+        # rho: 60
+        # Of squarecb: how steeply a worse candidate is chosen less. 0 to 1000000.
+        # gamma: 100
+        # Probability spread evenly over all candidates of a slot. 0 to 1.
+        # floor: 0.002
+        # Arms that get sums of their own; each takes d (d + 1) / 2 numbers a bucket. 1 to 1000000.
+        # max_arms: 1024
         # Event time in which what was learned weighs half; off = nothing is forgotten. 1m to 3650d.
         # half_life: off
+        # The same for what is kept per arm; off = half_life. 1m to 3650d.
+        # arm_half_life: off
         # Blocks of the context vector: media-100, pairs(D), or a list of bias, profile[A..<B],
         # content[A..<B], device, daypart, previous_reward and others.
         # layout: [media-100]
@@ -511,7 +526,7 @@ public enum Shipped {
         # Titles that have an arm of their own; the one updated longest ago makes room. 1 to 10000000.
         # max: 50000
 
-      # Published model snapshots. Declared, not in effect in this version.
+      # Published model snapshots.
       model:
         # Time between two published snapshots of a model. 100ms to 1d.
         # interval: 10s

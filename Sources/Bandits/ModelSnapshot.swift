@@ -63,7 +63,7 @@ public struct ModelSpec: Sendable, Equatable {
 
 /// A solved model as it is published: versioned, checksummed, complete in itself.
 ///
-/// Bytes, little endian: magic `TWM1`, the ``ModelSpec``, `asOf`, `decisions`, the shared part, the arms by name, and
+/// Bytes, little endian: magic `TWM1`, the ``ModelSpec`` with the version, `asOf`, `decisions`, the shared part, the arms by name, and
 /// xxh3 of everything before. A part is its decayed count, theta (Float64) and, where the learner has widths, the
 /// lower triangle of A^-1 row by row (Float64 of the shared part, Float32 of arms).
 public struct ModelSnapshot: Sendable, Equatable {
@@ -98,6 +98,8 @@ public struct ModelSnapshot: Sendable, Equatable {
   static let magic: UInt32 = 0x314d_5754
 
   public var spec: ModelSpec
+  /// Version under which it was published (lineage, epoch, turn as 24 digits); what serving logs as model_version.
+  public var version = ""
   /// Event time up to which it has learned, Unix ms: what decay was applied to.
   public var asOf: Int64
   /// Decisions learned since the state began, undecayed.
@@ -119,7 +121,7 @@ public struct ModelSnapshot: Sendable, Equatable {
   public var encoded: [UInt8] {
     var bytes: [UInt8] = []
     bytes.put(Self.magic)
-    for text in [spec.name, spec.learner.rawValue, spec.layout] { bytes.append(text: text) }
+    for text in [spec.name, spec.learner.rawValue, spec.layout, version] { bytes.append(text: text) }
     bytes.append(little: spec.fingerprint)
     bytes.append(little: UInt64(spec.dimension))
     bytes.append([spec.alpha, spec.lambda, spec.rho, spec.gamma, spec.floor])
@@ -174,7 +176,8 @@ public struct ModelSnapshot: Sendable, Equatable {
 
   private static func read(_ reader: inout StateReader) -> ModelSnapshot? {
     guard let name = reader.text(), let kind = reader.text().flatMap(LearnerKind.init(rawValue:)),
-      let layout = reader.text(), let fingerprint = reader.word(), let dimension = reader.word(), dimension <= 1024,
+      let layout = reader.text(), let version = reader.text(), let fingerprint = reader.word(),
+      let dimension = reader.word(), dimension <= 1024,
       let numbers = reader.doubles(5), let asOf = reader.word(), let decisions = reader.word(),
       let leftOut = reader.word(), let hasShared = reader.word()
     else { return nil }
@@ -186,6 +189,7 @@ public struct ModelSnapshot: Sendable, Equatable {
     var snapshot = ModelSnapshot(
       spec: spec, asOf: Int64(bitPattern: asOf), decisions: decisions, shared: nil, arms: [])
     snapshot.leftOut = leftOut
+    snapshot.version = version
     if hasShared == 1 {
       guard let part = readPart(&reader, wide: true) else { return nil }
       snapshot.shared = part

@@ -102,6 +102,14 @@ public struct PendingReward: Sendable, Equatable {
     self.position = position
   }
 
+  /// As it was kept.
+  public init(start: Int64, position: Int, best: Signal?, told: Double?) {
+    self.start = start
+    self.position = position
+    self.best = best
+    self.told = told
+  }
+
   /// Takes one piece of feedback. Whether it counts depends on its event time alone, never on when it came.
   public mutating func take(_ signal: Signal, _ windows: RewardWindows) -> (RewardAction, RewardOutcome) {
     let age = signal.time - start

@@ -11,6 +11,10 @@ public struct Sums<F: NumberFormat>: Sendable {
     var count: Int64 = 0
     var a: [F.Cell]
     var b: [F.Cell]
+    /// Changed since it was last taken by ``drainChanged(_:)``.
+    var isChanged = true
+    /// Number of its stored row; 0 = none yet.
+    var row: UInt32 = 0
   }
 
   public let scale: ContextScale
@@ -19,6 +23,8 @@ public struct Sums<F: NumberFormat>: Sendable {
   /// Decisions that came more than ``kept`` buckets late; a counter of this process, no part of the state.
   public private(set) var tooOld: Int64 = 0
   private(set) var buckets: [Bucket] = []
+  /// Stored rows of buckets that were dropped.
+  private var droppedRows: [UInt32] = []
   private var cells: [F.Cell]
 
   public init(scale: ContextScale, halfLife: Int64 = 0) {
@@ -45,16 +51,19 @@ public struct Sums<F: NumberFormat>: Sendable {
   }
 
   /// One decision: A += x xᵀ, b += r x. Allocates only when a bucket opens.
-  public mutating func add(_ x: UnsafePointer<Double>, reward: Double, at time: Int64) {
+  ///
+  /// - Parameter sign: -1 takes a decision out that was added before; exact in the production format.
+  public mutating func add(_ x: UnsafePointer<Double>, reward: Double, at time: Int64, sign: F.Cell = 1) {
     guard let at = open(bucket(of: time)) else { return }
     let d = dimension
     for i in 0..<d { cells[i] = F.cell(context: x[i], step: scale.steps[i]) }
-    let r = F.cell(reward: reward)
-    buckets[at].count += 1
+    let r = F.cell(reward: reward) * sign
+    buckets[at].count += sign == 1 ? 1 : -1
+    buckets[at].isChanged = true
     cells.withUnsafeBufferPointer { q in
       buckets[at].a.withUnsafeMutableBufferPointer { a in
         for i in 0..<d {
-          let f = q[i]
+          let f = q[i] * sign
           if f == 0 { continue }
           let row = a.baseAddress! + Triangle.row(i)
           for j in 0...i { row[j] += f * q[j] }
@@ -78,6 +87,7 @@ public struct Sums<F: NumberFormat>: Sendable {
   /// The reward of a decision already added has changed: b only. `time` is the decision's own.
   public mutating func correct(_ x: UnsafePointer<Double>, from old: Double, to new: Double, at time: Int64) {
     guard let at = open(bucket(of: time)) else { return }
+    buckets[at].isChanged = true
     let change = F.cell(reward: new) - F.cell(reward: old)
     for i in 0..<dimension { buckets[at].b[i] += change * F.cell(context: x[i], step: scale.steps[i]) }
   }
@@ -88,6 +98,7 @@ public struct Sums<F: NumberFormat>: Sendable {
     tooOld += other.tooOld
     for theirs in other.buckets {
       guard let at = open(theirs.index) else { continue }
+      buckets[at].isChanged = true
       buckets[at].count += theirs.count
       for i in theirs.a.indices { buckets[at].a[i] += theirs.a[i] }
       for i in theirs.b.indices { buckets[at].b[i] += theirs.b[i] }
@@ -145,6 +156,7 @@ public struct Sums<F: NumberFormat>: Sendable {
       Bucket(index: index, a: Array(repeating: 0, count: Triangle.count(d)), b: Array(repeating: 0, count: d)), at: at)
     let oldest = buckets[buckets.count - 1].index - Self.kept
     if buckets[0].index <= oldest {
+      droppedRows += buckets.lazy.filter { $0.index <= oldest && $0.row > 0 }.map(\.row)
       buckets.removeAll { $0.index <= oldest }
       return buckets.firstIndex { $0.index == index }
     }
@@ -161,12 +173,7 @@ private let eighths: [Double] = [
 extension Sums: BanditState {
   public func encode(into bytes: inout [UInt8]) {
     bytes.append(little: UInt64(buckets.count))
-    for bucket in buckets {
-      bytes.append(little: UInt64(bitPattern: bucket.index))
-      bytes.append(little: UInt64(bitPattern: bucket.count))
-      for cell in bucket.a { bytes.append(little: F.bits(cell)) }
-      for cell in bucket.b { bytes.append(little: F.bits(cell)) }
-    }
+    for bucket in buckets { Self.encode(bucket, into: &bytes) }
   }
 
   public mutating func decode(_ reader: inout StateReader) -> Bool {
@@ -182,5 +189,55 @@ extension Sums: BanditState {
           b: b.map(F.cell(bits:))))
     }
     return true
+  }
+}
+
+/// Sums as stored rows, a bucket each, so that a checkpoint writes what changed.
+extension Sums {
+  /// Hands out every bucket that changed since the last call, and forgets that.
+  ///
+  /// - Parameter body: Takes the number of its row (0 = it needs one) and its bytes, and returns the number.
+  mutating func drainChanged(_ body: (_ row: UInt32, _ bytes: [UInt8]) -> UInt32) {
+    for at in buckets.indices where buckets[at].isChanged {
+      var bytes: [UInt8] = []
+      Self.encode(buckets[at], into: &bytes)
+      buckets[at].isChanged = false
+      buckets[at].row = body(buckets[at].row, bytes)
+    }
+  }
+
+  /// Rows that nothing stands in any more.
+  mutating func takeDroppedRows() -> [UInt32] {
+    defer { droppedRows.removeAll() }
+    return droppedRows
+  }
+
+  mutating func markAllChanged() { for at in buckets.indices { buckets[at].isChanged = true } }
+
+  static func encode(_ bucket: Bucket, into bytes: inout [UInt8]) {
+    bytes.append(little: UInt64(bitPattern: bucket.index))
+    bytes.append(little: UInt64(bitPattern: bucket.count))
+    for cell in bucket.a { bytes.append(little: F.bits(cell)) }
+    for cell in bucket.b { bytes.append(little: F.bits(cell)) }
+  }
+
+  /// Takes one stored bucket back.
+  mutating func restore(_ reader: inout StateReader, row: UInt32) -> Bool {
+    guard let index = reader.word(), let count = reader.word(), let a = reader.words(Triangle.count(dimension)),
+      let b = reader.words(dimension)
+    else { return false }
+    var bucket = Bucket(
+      index: Int64(bitPattern: index), count: Int64(bitPattern: count), a: a.map(F.cell(bits:)),
+      b: b.map(F.cell(bits:)))
+    bucket.isChanged = false
+    bucket.row = row
+    let at = buckets.firstIndex { $0.index > bucket.index } ?? buckets.count
+    buckets.insert(bucket, at: at)
+    return true
+  }
+
+  /// Index, count, Σ r x and Σ x xᵀ of every bucket, oldest first.
+  var rows: [(index: Int64, count: Int64, b: [F.Cell], a: [F.Cell])] {
+    buckets.map { ($0.index, $0.count, $0.b, $0.a) }
   }
 }

@@ -56,6 +56,12 @@ public struct EventFlags: OptionSet, Sendable {
   /// `clicked` names a title that `shown` does not (search).
   public static let clickedNotShown = EventFlags(rawValue: 1 << 27)
   public static let unknownContext = EventFlags(rawValue: 1 << 28)
+
+  // What a decision record does.
+  /// Its windows begin with an impression or an activation.
+  public static let deferred = EventFlags(rawValue: 1 << 29)
+  public static let activates = EventFlags(rawValue: 1 << 30)
+  public static let cancels = EventFlags(rawValue: 1 << 31)
 }
 
 /// Devices a viewer may use; anything else counts as ``other``.

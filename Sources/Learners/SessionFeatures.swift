@@ -48,6 +48,11 @@ extension ViewerRow {
   /// EMA of the release years of watched titles, 0-1.
   public var recencyBias: Double { s.recency }
 
+  /// Some event of the viewer named this platform.
+  public func uses(platform: UInt16) -> Bool {
+    platforms.values.contains { UInt16(truncatingIfNeeded: $0 >> 32) == platform }
+  }
+
   /// raw / (1 - decay^updates) of a genre, 0 for one never met.
   public func affinity(_ genre: UInt16, decay: Double) -> Double {
     for affinity in affinities.values where affinity.genre == genre { return affinity.corrected(decay) }

@@ -19,6 +19,17 @@ public enum Counter: Int, Sendable, CaseIterable {
   case badPreference
   /// Titles' metric series that left under `drift.max_bytes`.
   case driftEvicted
+  // Items of decisions and their rewards, by outcome.
+  /// Feedback that counts for its item; that came before its decision; that waits for its decision.
+  case rewardJoined, rewardJoinedEarly, rewardEarly
+  /// Feedback of lower rank than what is there; outside its window or after its item closed.
+  case rewardOutOfOrder, rewardLate
+  /// Items that learned the default reward; that nobody saw; that left under `reward.pending_max_bytes`.
+  case rewardDefault, rewardUnobserved, rewardEvicted
+  /// Decisions that were cancelled, and activations or cancellations of none that is known.
+  case decisionCancelled, decisionUnknown
+  /// Contexts of another length than the layout's: put together on the road instead.
+  case contextLength
 
   /// The name used in metrics and in the stories.
   public var name: String {
@@ -38,13 +49,24 @@ public enum Counter: Int, Sendable, CaseIterable {
     case .overCap: "over_cap"
     case .badPreference: "bad_preference"
     case .driftEvicted: "drift_evicted"
+    case .rewardJoined: "reward_joined"
+    case .rewardJoinedEarly: "reward_joined_early"
+    case .rewardEarly: "reward_early"
+    case .rewardOutOfOrder: "reward_out_of_order"
+    case .rewardLate: "reward_late"
+    case .rewardDefault: "reward_default"
+    case .rewardUnobserved: "reward_unobserved"
+    case .rewardEvicted: "reward_evicted"
+    case .decisionCancelled: "decision_cancelled"
+    case .decisionUnknown: "decision_unknown"
+    case .contextLength: "context_length"
     }
   }
 }
 
 /// Counts by ``Counter``; those of several shards add up.
 public struct Tally: Sendable, Equatable {
-  private var counts: [16 of UInt64] = .init(repeating: 0)
+  private var counts: [32 of UInt64] = .init(repeating: 0)
 
   public init() {}
 
@@ -65,11 +87,11 @@ public struct Tally: Sendable, Equatable {
   public mutating func add(_ counter: Counter, _ number: UInt64 = 1) { counts[counter.rawValue] &+= number }
 
   public static func += (left: inout Tally, right: Tally) {
-    for index in 0..<16 { left.counts[index] &+= right.counts[index] }
+    for index in 0..<32 { left.counts[index] &+= right.counts[index] }
   }
 
   public static func == (left: Tally, right: Tally) -> Bool {
-    (0..<16).allSatisfy { left.counts[$0] == right.counts[$0] }
+    (0..<32).allSatisfy { left.counts[$0] == right.counts[$0] }
   }
 
   /// Counts what the decoder and the sequencer noticed about an event.

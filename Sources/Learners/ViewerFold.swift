@@ -147,7 +147,7 @@ public struct ViewerFold: ~Copyable {
 
   /// True if this shard holds the viewer.
   public mutating func owns(_ slot: UInt32) -> Bool {
-    shards == 1 || Int(ids.viewers.hash(of: slot) % UInt64(shards)) == shard
+    shards == 1 || KeySlots.shard(ids.viewers.hash(of: slot), of: shards) == shard
   }
 
   /// The viewer's row, begun anew if there was none or its idle time is over.

@@ -33,6 +33,7 @@ struct FeatureViews {
   private let vector = Array("emb:user:".utf8)
   private let history = Array(":hist".utf8)
   private let content = Array("content:".utf8)
+  private let decision = Array("decision:".utf8)
   private let options: LearnOptions
   private let foreign: (any ForeignRows)?
 
@@ -110,6 +111,27 @@ struct FeatureViews {
     }
     sink.batch.begin(.put, key: Joined(content, id))
     road.titles.features(slot, asOf: row.pointee.updatedAt, catalog: road.catalog, options: options, into: &sink)
+  }
+
+  /// Item -> `{"reward", "stage"}`, null while nothing was learned of it.
+  func put(decision: PendingDecision, of road: Road, into sink: inout StoreFeatureSink) {
+    decision.id.withUnsafeBytes { id in
+      if decision.owesDelete { sink.batch.begin(.delete, key: Joined(self.decision, id)) }
+      guard decision.state == .open || decision.state == .finished else { return }
+      sink.batch.begin(.put, key: Joined(self.decision, id))
+      for item in decision.items where item.isListed {
+        let name = road.ids.titles.text(item.title)
+        guard let told = item.reward.told else {
+          sink.null(name)
+          continue
+        }
+        sink.beginObject(name)
+        sink.number("reward", told)
+        sink.integer("stage", Int64(item.reward.best?.stage ?? 0))
+        sink.end()
+      }
+      sink.integer("updated_at", decision.updatedAt)
+    }
   }
 
   /// The five components and the overall score as six Float32, as of the title's last event.

@@ -176,7 +176,8 @@ public final class Publisher {
       guard submit() else { return }
     }
     let start = clock.monotonicNs
-    let hasNews = road.hasUnpublished || !pendingAlerts.isEmpty
+    let hasNews =
+      road.hasUnpublished || !pendingAlerts.isEmpty || road.hasDueModels(now: start, force: force)
     guard store.inFlight == 0, hasNews || mustAsk(now: start) else { return }
     guard force || isFlushing || start >= nextFlushNs else { return }
     isFlushing = true
@@ -184,6 +185,7 @@ public final class Publisher {
     batchRecordTime = foldedRecordTime
     let isDrained = road.publish(into: &sink, limit: Self.rowsPerBatch)
     road.publishRankings(into: &sink, turn: version.turn, now: start, force: force && isDrained)
+    if isDrained { road.publishModels(into: &sink, now: start, force: force) }
     for alert in pendingAlerts {
       sink.batch.begin(.append, key: "alerts".utf8)
       alert.withUnsafeBytes { sink.batch.field("event".utf8, $0) }

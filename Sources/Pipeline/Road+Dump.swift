@@ -5,8 +5,8 @@ import Ports
 
 /// Every stored row of the folds as text: what two runs are compared by.
 ///
-/// One line a row: kind, TAB, key, TAB, JSON (see ``DumpSink``). Kinds: `catalog`, `content`, `genre`, `metric`,
-/// `user`. Time-dependent features stand as of their row's `updated_at`. Versions, positions, plans, timers and the
+/// One line a row: kind, TAB, key, TAB, JSON (see ``DumpSink``). Kinds: `catalog`, `content`, `decision`, `genre`,
+/// `metric`, `model`, `user`. Time-dependent features stand as of their row's `updated_at`. Versions, positions, plans, timers and the
 /// publisher's marks are not in it.
 extension Road {
   /// Gives out the lines, without their line feed, sorted as bytes (`LC_ALL=C sort`). O(rows), not for hot paths.
@@ -16,6 +16,9 @@ extension Road {
       titles.features(
         slot, asOf: titles.row(slot).pointee.updatedAt, catalog: catalog, options: learn, into: &sink)
       titles.memory(slot, into: &sink)
+    }
+    eachDecision { key, decision in
+      write("decision", key, line) { decision.dump(ids: ids, dimension: pendingFolds![0].dimension, into: &$0) }
     }
     var trends: [(key: [UInt8], sum: Double, at: Int64)] = []
     metricFold.pointee.eachGenreTrend(ids: ids) { trends.append((Array($0.utf8), $1, $2)) }
@@ -28,6 +31,7 @@ extension Road {
     var scopes: [(key: [UInt8], slot: UInt32)] = []
     metricFold.pointee.eachScope(ids: ids) { scopes.append((Array($0.utf8), $1)) }
     eachSorted("metric", scopes, line) { node, sink in metricFold.pointee.series(of: node, into: &sink) }
+    eachModelRow { write("model", $0, line, $1) }
     eachSorted("user", viewerKeys, line) { slot, sink in
       viewers.features(slot, ids: ids, options: learn, into: &sink)
       viewers.vectors(

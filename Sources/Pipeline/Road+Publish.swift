@@ -8,6 +8,7 @@ extension Road {
   public var hasUnpublished: Bool {
     for shard in 0..<shards {
       if viewerFolds[shard].publishing.count > 0 || titleFolds[shard].publishing.count > 0 { return true }
+      if let pendingFolds, pendingFolds[shard].publishing.count > 0 { return true }
     }
     return false
   }
@@ -16,6 +17,7 @@ extension Road {
   public var dirtyKeys: Int {
     (0..<shards).reduce(0) {
       $0 + viewerFolds[$1].publishing.count + titleFolds[$1].publishing.count
+        + (pendingFolds?[$1].publishing.count ?? 0)
     }
   }
 
@@ -25,12 +27,13 @@ extension Road {
   func publish(into sink: inout StoreFeatureSink, limit: Int) -> Bool {
     var left = limit
     publishRound &+= 1
-    for step in 0..<(2 * shards) {
-      let place = (publishRound &+ step) % (2 * shards)
-      left -=
-        place < shards
-        ? publishViewers(shard: place, into: &sink, limit: left)
-        : publishTitles(shard: place - shards, into: &sink, limit: left)
+    for step in 0..<(3 * shards) {
+      let place = (publishRound &+ step) % (3 * shards)
+      switch place / shards {
+      case 0: left -= publishViewers(shard: place, into: &sink, limit: left)
+      case 1: left -= publishTitles(shard: place - shards, into: &sink, limit: left)
+      default: left -= publishDecisions(shard: place - 2 * shards, into: &sink, limit: left)
+      }
     }
     return !hasUnpublished
   }
@@ -55,6 +58,26 @@ extension Road {
     }
   }
 
+  private func publishDecisions(shard: Int, into sink: inout StoreFeatureSink, limit: Int) -> Int {
+    guard let pendingFolds else { return 0 }
+    return pendingFolds[shard].publishing.drain(atMost: limit) { row in
+      guard let decision = pendingFolds[shard].decision(row) else { return }
+      views.put(decision: decision, of: self, into: &sink)
+      inFlightDecisions.append((row, decision.deletion))
+    }
+  }
+
+  /// A model learned something and its next snapshot is due.
+  func hasDueModels(now: Int64, force: Bool) -> Bool { models?.isDue(now: now, force: force) ?? false }
+
+  /// A model knows something that no snapshot has.
+  public var hasUnpublishedModels: Bool { models?.isUnpublished ?? false }
+
+  /// Appends the models' snapshots where they are due.
+  func publishModels(into sink: inout StoreFeatureSink, now: Int64, force: Bool) {
+    models?.publish(into: &sink, asOf: lastMergeTime, now: now, force: force)
+  }
+
   /// Appends the sorted sets where they are due; compact forms have none.
   func publishRankings(into sink: inout StoreFeatureSink, turn: UInt64, now: Int64, force: Bool) {
     guard lastMergeTime != .min, options.publish.views.isEmpty,
@@ -68,6 +91,13 @@ extension Road {
   func confirmInFlight() {
     inFlightViewers.removeAll(keepingCapacity: true)
     inFlightTitles.removeAll(keepingCapacity: true)
+    if let pendingFolds {
+      for (row, deletion) in inFlightDecisions {
+        pendingFolds[shard(ofDecision: row)].confirm(row, deletion: deletion)
+      }
+      inFlightDecisions.removeAll(keepingCapacity: true)
+    }
+    models?.confirm()
     // What stood in the state for them goes with the next checkpoint.
     for slot in unconfirmedDeletes { viewerFolds[shard(ofViewer: slot)].saving.mark(slot) }
     unconfirmedDeletes.removeAll()
@@ -78,6 +108,11 @@ extension Road {
     for slot in inFlightViewers { viewerFolds[shard(ofViewer: slot)].publishing.mark(slot) }
     for slot in inFlightTitles { titleFolds[shard(ofTitle: slot)].publishing.mark(slot) }
     rankings.forget()
+    if let pendingFolds {
+      for (row, _) in inFlightDecisions { pendingFolds[shard(ofDecision: row)].publishing.mark(row) }
+      inFlightDecisions.removeAll(keepingCapacity: true)
+    }
+    models?.takeBack()
     confirmInFlight()
   }
 
@@ -90,5 +125,9 @@ extension Road {
     for slot in 0..<UInt32(ids.titles.count) where titles.row(slot).pointee.isAlive {
       titleFolds[shard(ofTitle: slot)].publishing.mark(slot)
     }
+    if let pendingFolds {
+      for shard in 0..<shards { for row in pendingFolds[shard].published { pendingFolds[shard].publishing.mark(row) } }
+    }
+    models?.markUnpublished()
   }
 }

@@ -11,6 +11,18 @@ extension Road {
       viewerFolds[shard].saving.drain { save(viewer: $0, into: &snapshot) }
       titleFolds[shard].saving.drain { save(title: $0, into: &snapshot) }
     }
+    if let pendingFolds {
+      for shard in 0..<shards {
+        pendingFolds[shard].saving.drain { row in
+          guard let decision = pendingFolds[shard].decision(row) else { return snapshot.delete(.pending, row) }
+          snapshot.append(.pending, row) { bytes in
+            bytes.putRun(ids.viewers.bytes(decision.viewer))
+            decision.encode(into: &bytes)
+          }
+        }
+      }
+    }
+    models?.save(into: &snapshot)
     // Ids that events named but nothing was folded into keep their slots: history and items refer to them. Some were
     // read only, so that no turn has made room for them yet.
     titles.reserve(ids.titles.count)
@@ -70,7 +82,9 @@ extension Road {
       case .source: sourcesChanged = true
       case .metric: metricFold.pointee.markUnsaved(Self.metricKey(row.slot))
       case .ring: dedup.markUnsaved()
-      case .manifest, .model, .pending: break
+      case .pending: pendingFolds?[shard(ofDecision: row.slot)].saving.mark(row.slot)
+      case .model: models?.saveFailed(row.slot, isDeleted: row.count == 0)
+      case .manifest: break
       }
     }
   }
@@ -97,7 +111,11 @@ extension Road {
     }
   }
 
-  func shard(ofViewer slot: UInt32) -> Int { shards == 1 ? 0 : Int(ids.viewers.hash(of: slot) % UInt64(shards)) }
+  func shard(ofViewer slot: UInt32) -> Int {
+    shards == 1 ? 0 : KeySlots.shard(ids.viewers.hash(of: slot), of: shards)
+  }
+  /// Of a waiting decision, by its row's number.
+  func shard(ofDecision row: UInt32) -> Int { Int(row) % KeySlots.count % shards }
   func shard(ofTitle slot: UInt32) -> Int { shards == 1 ? 0 : Int(ids.titles.hash(of: slot) % UInt64(shards)) }
 
   /// Takes one saved row back. Checksums were verified by the store; a row of another layout stops the start.
@@ -105,6 +123,7 @@ extension Road {
     loadedBytes += row.count
     var reader = ByteReader(row)
     func id() -> UnsafeRawBufferPointer { reader.takeRun() }
+    var isWhole = true
     func rest() -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: row[reader.at...]) }
     do {
       switch table {
@@ -126,8 +145,17 @@ extension Road {
       case .source: try catalog.decodeSources(row)
       case .metric: try metricFold.pointee.decode(Self.metricKey(slot), row)
       case .ring: ringRows.append(Array(row))
-      case .manifest, .model, .pending: break
+      case .pending:
+        let viewer = Array(id())
+        if let pendingFolds {
+          let found = pendingFolds[shard(ofDecision: slot)].load(slot, rest())
+          isWhole = found != nil
+          if let found { pendingViewers.append((found, viewer)) }
+        }
+      case .model: isWhole = models?.load(slot, row) ?? true
+      case .manifest: break
       }
+      precondition(isWhole, "row \(slot) of \(table) passed its checksum but does not decode")
     } catch {
       preconditionFailure("row \(slot) of \(table) passed its checksum but does not decode: \(error)")
     }
@@ -137,6 +165,12 @@ extension Road {
   func finishLoading(_ manifest: Manifest) {
     ids.symbols = Symbols(words: manifest.symbols)
     savedTitles = ids.titles.count
+    // A viewer whose row has ended may still have decisions that wait.
+    for (slot, id) in pendingViewers where slot >= ids.viewers.count || ids.viewers.bytes(slot).isEmpty {
+      id.withUnsafeBytes { ids.viewers.restore($0, at: slot) }
+    }
+    pendingViewers.removeAll()
+    viewers.reserve(ids.viewers.count)
     catalog.finishLoading(titles: ids.titles.count)
     viewers.fix(dimension: catalog.dimension)
     titles.reserve(ids.titles.count)
@@ -146,7 +180,11 @@ extension Road {
     tally = Tally(saved: manifest.tally)
     lastMergeTime = manifest.lastMergeTime
     metricFold.pointee.finishLoading()
-    for shard in 0..<shards { viewerFolds[shard].finishLoading() }
+    for shard in 0..<shards {
+      viewerFolds[shard].finishLoading()
+      pendingFolds?[shard].finishLoading()
+    }
+    models?.finishLoading()
   }
 
   /// The rows that would change the catalog as it stands.

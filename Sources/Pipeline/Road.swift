@@ -6,9 +6,9 @@ import Ports
 /// The road of one event, stage under stage:
 ///
 ///     S  sequence   de-duplicate, count, dead-letter          (road's thread, in order)
-///     U  viewer     profile, session, decisions               (by viewer)
+///     U  viewer     profile, session, decisions, late rewards  (by viewer)
 ///     C  content    trust, popularity, trend                  (by title)
-///     M  metric     windows, drift alerts                     (road's thread, in order)
+///     M  metric     windows, drift alerts, models             (road's thread, in order)
 ///
 /// Data runs one way: U leaves an ``Effect`` beside each event, C and M read only that. A stage that several shards
 /// fold touches only rows its shard owns, so one thread and sixteen leave the same bytes. Timers run at their place
@@ -23,6 +23,10 @@ public final class Road {
   let viewerFolds: UnsafeMutablePointer<ViewerFold>
   let titleFolds: UnsafeMutablePointer<TitleFold>
   let metricFold: UnsafeMutablePointer<MetricFold>
+  /// Decisions that wait for rewards, by shard; nil where nobody learns from decisions: then they cost nothing.
+  let pendingFolds: UnsafeMutablePointer<PendingFold>?
+  /// The models that learn from them.
+  let models: ModelTable?
   let dedup: DedupRing
   var sweep: SweepTimer
   private let exchange: any Exchange
@@ -35,12 +39,15 @@ public final class Road {
   var sourcesChanged = false
   var savedTitles = 0
   var ringRows: [[UInt8]] = []
+  var pendingViewers: [(slot: UInt32, id: [UInt8])] = []
   public internal(set) var loadedBytes = 0
   /// Keys under way to the store: published again if the connection is lost.
   var inFlightViewers: [UInt32] = []
   var inFlightTitles: [UInt32] = []
   /// Batches made so far: who comes first in the next one.
   var publishRound = 0
+  /// Rows, and the number of their deletion that is under way.
+  var inFlightDecisions: [(row: UInt32, deletion: UInt8)] = []
   /// Viewers that ended and whose keys the store has not confirmed to be gone.
   var unconfirmedDeletes: Set<UInt32> = []
   /// What the latest sweep found to have moved.
@@ -57,6 +64,7 @@ public final class Road {
     var lastRecordTime = Int64.min
     var alerts: [DriftAlert] = []
     var deadLetters: [UnsafeMutablePointer<Entry>] = []
+    var resolved: [ResolvedItem] = []
   }
 
   init(options: WorkerOptions, ids: Identities, onOneThread: Bool) {
@@ -77,6 +85,19 @@ public final class Road {
         to: TitleFold(table: titles, catalog: catalog, ids: ids, options: options.learn, shard: shard, of: shards))
     }
     metricFold.initialize(to: MetricFold(catalog: catalog, ids: ids, options: options.learn))
+    if let decisions = options.decisions, options.learn.folds.contains(.decisions) {
+      let folds = UnsafeMutablePointer<PendingFold>.allocate(capacity: shards)
+      for shard in 0..<shards {
+        (folds + shard).initialize(
+          to: PendingFold(
+            decisions, learn: options.learn, ids: ids, catalog: catalog, viewers: viewers, shard: shard, of: shards))
+      }
+      pendingFolds = folds
+      models = ModelTable(decisions)
+    } else {
+      pendingFolds = nil
+      models = nil
+    }
     exchange = LocalExchange(shards: onOneThread ? 1 : shards)
     shardTallies = Array(repeating: Tally(), count: shards)
     dedup = DedupRing(windowMs: options.dedupWindowMs, maxBytes: options.dedupMaxBytes)
@@ -92,6 +113,10 @@ public final class Road {
       (titleFolds + shard).deinitialize(count: 1)
     }
     metricFold.deinitialize(count: 1)
+    if let pendingFolds {
+      for shard in 0..<shards { (pendingFolds + shard).deinitialize(count: 1) }
+      pendingFolds.deallocate()
+    }
     viewerFolds.deallocate()
     titleFolds.deallocate()
     metricFold.deallocate()
@@ -131,7 +156,10 @@ public final class Road {
     var due = sweep.next == .max ? nil : sweep.next
     func earliest(_ time: Int64?) { if let time { due = min(due ?? time, time) } }
     earliest(metricFold.pointee.nextBoundary)
-    for shard in 0..<shards { earliest(viewerFolds[shard].nextTimer) }
+    for shard in 0..<shards {
+      earliest(viewerFolds[shard].nextTimer)
+      if let pendingFolds { earliest(pendingFolds[shard].nextTimer) }
+    }
     return due
   }
 
@@ -174,6 +202,7 @@ public final class Road {
     eachShard(.viewer, turn) { self.foldViewers(block, effects, shard: $0, until: idleFrontier) }
     eachShard(.title, turn) { self.foldTitles(block, effects, shard: $0, until: idleFrontier) }
     foldMetrics(block, effects, until: idleFrontier, &outcome.alerts)
+    if pendingFolds != nil { outcome.resolved += foldModels() }
     sweep.advance(beyond: outcome.lastMergeTime == .min ? .min : outcome.lastMergeTime - 1)
   }
 
@@ -231,6 +260,7 @@ public final class Road {
     shard: Int, until idleFrontier: Int64
   ) {
     let fold = viewerFolds + shard
+    let pending = pendingFolds.map { $0 + shard }
     var tally = shardTallies[shard]
     for i in order.indices {
       if i + Self.rowsAhead < order.count { fold.pointee.prefetchRows(order[i + Self.rowsAhead].event) }
@@ -240,10 +270,17 @@ public final class Road {
       if let due = fold.pointee.nextTimer, due < entry.event.pointee.mergeTime {
         _ = fold.pointee.advance(to: entry.event.pointee.mergeTime)
       }
+      if let pending, let due = pending.pointee.nextTimer, due < entry.event.pointee.mergeTime {
+        pending.pointee.advance(to: entry.event.pointee.mergeTime, entry: i, &tally)
+      }
       guard shards == 1 || owns(entry.event.pointee.viewer, shard) else { continue }
       fold.pointee.fold(entry.event, payload(of: entry), into: &effects[i], tally: &tally)
+      if let pending { pending.pointee.fold(entry.event, payload(of: entry), effects[i], entry: i, &tally) }
     }
     if let due = fold.pointee.nextTimer, due <= idleFrontier { _ = fold.pointee.advance(to: idleFrontier + 1) }
+    if let pending, let due = pending.pointee.nextTimer, due <= idleFrontier {
+      pending.pointee.advance(to: idleFrontier + 1, entry: order.count, &tally)
+    }
     shardTallies[shard] = tally
   }
 
@@ -304,6 +341,15 @@ public final class Road {
   }
 
   // MARK: M
+
+  /// Models learn what the turn's decisions taught, in the one order.
+  private func foldModels() -> [ResolvedItem] {
+    guard let pendingFolds, let models else { return [] }
+    guard (0..<shards).contains(where: { !pendingFolds[$0].taught.lessons.isEmpty }) else { return [] }
+    let resolved = models.learn((0..<shards).map { pendingFolds[$0].taught }, catalog: catalog, ids: ids)
+    for shard in 0..<shards { pendingFolds[shard].taught.removeAll() }
+    return resolved
+  }
 
   private func foldMetrics(
     _ order: UnsafeBufferPointer<UnsafeMutablePointer<Entry>>, _ effects: UnsafeMutableBufferPointer<Effect>,

@@ -45,6 +45,12 @@ extension Worker {
     status.alertsFired = UInt64(status.alerts.count)
     for alert in status.alerts { status.drift.restore(alert) }
     status.stateBytes = road.loadedBytes
+    if road.foreignModelRows > 0 {
+      Log.shared.warning(
+        "what models had learned belongs to other settings; they begin anew",
+        mend: "nothing, or put bandit.learner, layout and half-lives back before events are folded",
+        ["rows": .integer(road.foreignModelRows)])
+    }
     if manifest.group != options.group, !manifest.group.isEmpty {
       throw WorkerFault.refused(
         "this state belongs to group \(manifest.group), not \(options.group); give this group a state_dir of its own")

@@ -223,6 +223,9 @@ extension Worker {
       }
     }
     for alert in outcome.alerts { try send(alert) }
+    if let encoder = options.decisions?.resolvedEncoder {
+      for item in outcome.resolved { try send(item, encoder) }
+    }
     for (place, i) in rank.enumerated() where takes[place] > 0 {
       var last = takes[place] - 1
       manifest.sources[i].maximum = intake.inputs[i].queue.entry(last).pointee.event.mergeTime
@@ -261,6 +264,12 @@ extension Worker {
       OutRecord(
         topic: options.alertsTopic, key: Array(alert.alertID.utf8), value: event.json, headers: AlertEvent.headers))
     publisher.note(alert: event.json)
+  }
+
+  private func send(_ item: ResolvedItem, _ encoder: any ResolvedEncoder) throws(WorkerFault) {
+    guard let topic = options.decisions?.resolvedTopic, !topic.isEmpty, let line = encoder.encode(item) else { return }
+    status.itemsResolved += 1
+    try send(OutRecord(topic: topic, key: Array(item.userID.utf8), value: line, headers: []))
   }
 
   /// What the outlet has no room for waits here, in order: no more than a turn's.

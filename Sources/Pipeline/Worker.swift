@@ -220,7 +220,7 @@ public final class Worker {
   ///   is published after the next start, nothing is lost.
   public func stop(deadlineMs: Int64) throws(WorkerFault) -> Bool {
     let end = clock.monotonicNs + deadlineMs * 625_000
-    while road.hasUnpublished || !publisher.isIdle, clock.monotonicNs < end {
+    while road.hasUnpublished || road.hasUnpublishedModels || !publisher.isIdle, clock.monotonicNs < end {
       try publish(force: true)
       if publisher.isBroken { break }
       if mustCheckpointFirst || isReplaying { break }
@@ -240,7 +240,7 @@ public final class Worker {
 
   /// Brings every change to the store and waits for its answer.
   public func publishEverything() throws(WorkerFault) {
-    while road.hasUnpublished || !publisher.isIdle {
+    while road.hasUnpublished || road.hasUnpublishedModels || !publisher.isIdle {
       if mustCheckpointFirst {
         try collectCheckpoint(waiting: true)
         if mustCheckpointFirst { _ = try checkpointIfDue() }
@@ -397,6 +397,8 @@ public struct WorkerCounters: Sendable {
   public var latestDeadLetter: [String: LatestDeadLetter] = [:]
   public var alerts: [DriftAlert] = []
   public var alertsFired: UInt64 = 0
+  /// Lines sent to the topic of resolved items.
+  public internal(set) var itemsResolved: UInt64 = 0
   /// Of all that fired, those that a saved state brought along included.
   public var alertsResolved: UInt64 = 0
   /// By metric and severity as they fired; alerts that a saved state brought along only among those that fire.

@@ -52,6 +52,8 @@ public struct WorkerOptions: Sendable {
   /// Rows in another program's layout beside ours; nil = none.
   public var foreignRows: (any ForeignRows)?
   public var learn = LearnOptions()
+  /// Decisions, their rewards and the models that learn from them, where `learn.folds` has decisions; nil = not.
+  public var decisions: DecisionOptions? = DecisionOptions()
   public var sha256: @Sendable (UnsafeRawBufferPointer) -> [UInt8] = { _ in [] }
   /// Viewers and titles to size the tables for.
   public var expectedViewers = 1024

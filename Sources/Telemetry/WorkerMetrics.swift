@@ -52,6 +52,15 @@ public final class WorkerMetrics: Sendable {
   /// policy
   public let modelUpdates: CounterFamily
   public let modelUpdateErrors: CounterFamily
+  /// model
+  public let modelCondition: GaugeFamily
+  public let modelAsymmetry: GaugeFamily
+  public let modelRebuilds: CounterFamily
+  public let modelSolveFailures: CounterFamily
+  public let modelBytes: GaugeFamily
+  public let modelArms: GaugeFamily
+  public let modelSnapshots: Counter
+  public let modelSnapshotsTooLarge: Counter
   /// outcome
   public let joins: CounterFamily
   /// kind
@@ -125,6 +134,17 @@ public final class WorkerMetrics: Sendable {
     dirtyKeys = gauge("dirty_keys", "Feature rows changed and not yet confirmed by the store.").with()
     modelUpdates = counter("model_updates_total", "Rewards a model learned from.", ["policy"])
     modelUpdateErrors = counter("model_update_errors_total", "Updates a model refused.", ["policy"])
+    modelCondition = gauge("model_condition", "Bound of a model's condition number.", ["policy"])
+    modelAsymmetry = gauge("model_asymmetry", "Largest relative asymmetry of a model's inverses.", ["policy"])
+    modelRebuilds = counter("model_rebuilds_total", "Inverses made anew because a check failed.", ["policy"])
+    modelSolveFailures = counter(
+      "model_solve_failures_total", "Solves that found the sums not positive definite.", ["policy"])
+    modelBytes = gauge("model_bytes", "Size of a model in memory.", ["policy"])
+    modelArms = gauge("model_arms", "Arms with sums of their own.", ["policy"])
+    modelSnapshots = counter("model_snapshots_total", "Model snapshots published.").with()
+    modelSnapshotsTooLarge = counter(
+      "model_snapshots_too_large_total", "Model snapshots above model.max_bytes, not published."
+    ).with()
     joins = counter("join_total", "Decisions joined with rewards, by outcome.", ["outcome"])
     rewardDelay = histogram("reward_delay_seconds", "From a decision to its reward.", Self.delayBounds, ["kind"])
     pendingDecisions = gauge("pending_decisions", "Decisions waiting for a reward.").with()
@@ -150,7 +170,9 @@ public final class WorkerMetrics: Sendable {
     prepareFixedSeries()
   }
 
-  static let joinOutcomes = ["joined", "joined_dangling", "default_reward", "evicted", "out_of_order", "late_reward"]
+  static let joinOutcomes = [
+    "joined", "joined_dangling", "dangling", "default_reward", "unobserved", "evicted", "out_of_order", "late_reward",
+  ]
   /// Parts of the road that are timed, by turn.
   public static let stages = ["plan", "fold", "publish", "save"]
 

@@ -1,3 +1,4 @@
+import Learners
 import Testing
 
 @testable import Bandits
@@ -5,7 +6,7 @@ import Testing
 @Suite struct GoldenTests {
   @Test(
     arguments: [
-      ("G12.1", Feedback.click, nil, nil, nil, nil, 0, 1, 0.4),
+      ("G12.1", RewardSignal.click, nil, nil, nil, nil, 0, 1, 0.4),
       ("G12.2", .click, nil, nil, 4000, nil, 0, 1.2, 0.48),
       ("G12.3", .click, nil, nil, 9999, 1, 0, 1.32, 0.48),
       ("G12.4", .click, nil, nil, 10000, 1, 0, 1.1, 0.4),
@@ -22,20 +23,22 @@ import Testing
       ("G12.15", .watchPartial, 0.37, nil, nil, nil, 0.37, 0, 0.37),
       ("G12.16", .rate, nil, 4, nil, nil, 0, 0, 0.5),
       ("G12.17", .rate, nil, 2, nil, nil, 0, 0, -0.5),
-    ] as [(String, Feedback, Double?, Double?, Int64?, Int?, Double, Double, Double)])
+    ] as [(String, RewardSignal, Double?, Double?, Int64?, Int?, Double, Double, Double)])
   func `feedback is worth what the three maps say`(
-    id: String, feedback: Feedback, completion: Double?, rating: Double?, delay: Int64?, position: Int?, s3: Double,
+    id: String, feedback: RewardSignal, completion: Double?, rating: Double?, delay: Int64?, position: Int?, s3: Double,
     s4: Double, media: Double
   ) {
-    for (map, expected) in [(RewardMap.seedS3, s3), (.seedS4, s4), (.media, media)] {
-      let value = map.reward(feedback, completion: completion, rating: rating, delayMs: delay, position: position)
-      #expect(abs(value - expected) < 1e-6, "\(id) \(map.rawValue)")
+    for (map, expected) in [(RewardTable.seedS3, s3), (.seedS4, s4), (.mediaV1, media)] {
+      let value = map.value(
+        feedback, completion: completion ?? 0, stars: rating ?? 0, feedbackMs: Int32(delay ?? -1),
+        position: UInt16(position ?? 0))
+      #expect(abs(value - expected) < 1e-6, "\(id)")
     }
   }
 
   @Test func `a decision resolves to the highest stage and corrects b only (G13)`() {
     let scale = ContextScale(dimension: 2, limit: 1)
-    let events: [(Feedback, Double?, Int64)] = [
+    let events: [(RewardSignal, Double?, Int64)] = [
       (.click, nil, 4000), (.watchPartial, 0.08, 600_000), (.like, nil, 720_000),
     ]
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
@@ -44,8 +47,9 @@ import Testing
       var told: [Double] = []
       for i in order {
         let (feedback, completion, time) = events[i]
-        let reward = RewardMap.media.reward(feedback, completion: completion, delayMs: time)
-        let signal = Signal(stage: feedback.stage, time: time, event: "e\(i)", reward: reward)
+        let reward = RewardTable.mediaV1.value(
+          feedback, completion: completion ?? 0, feedbackMs: Int32(time))
+        let signal = Signal(stage: Int(feedback.stage), time: time, event: "e\(i)", reward: reward)
         switch pending.take(signal, RewardWindows()).0 {
         case .learn(let r): sums.add([1, 0], reward: r, at: 0)
         case .correct(let old, let new): sums.correct([1, 0], from: old, to: new, at: 0)

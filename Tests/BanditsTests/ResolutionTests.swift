@@ -1,3 +1,4 @@
+import Learners
 import Testing
 
 @testable import Bandits
@@ -7,15 +8,15 @@ import Testing
   func `shuffled and repeated feedback resolves to the same reward and the same sums`(seed: Int) {
     var random = SplitMix(seed: UInt64(seed))
     let scale = ContextScale(dimension: 3, limit: 1)
-    let kinds = Feedback.allCases
+    let kinds = RewardSignal.allCases
     let contexts = (0..<5).map { _ in (0..<3).map { _ in random.uniform() * 2 - 1 } }
     let feedback = (0..<30).map { i in
       let kind = kinds[random.below(kinds.count)]
       return (
         item: random.below(5),
         signal: Signal(
-          stage: kind.stage, time: Int64(random.below(500_000)), event: "e\(i)",
-          reward: RewardMap.media.reward(kind, completion: random.uniform(), rating: 1 + random.uniform() * 4))
+          stage: Int(kind.stage), time: Int64(random.below(500_000)), event: "e\(i)",
+          reward: RewardTable.mediaV1.value(kind, completion: random.uniform(), stars: 1 + random.uniform() * 4))
       )
     }
     func fold(_ order: [Int]) -> ([PendingReward], [UInt8]) {

@@ -50,7 +50,7 @@ import Testing
     let kinds = String(decoding: remains.dump, as: UTF8.self).split(separator: "\n").map {
       $0.split(separator: "\t")[0]
     }
-    #expect(Set(kinds) == ["catalog", "content", "genre", "metric", "user"])
+    #expect(Set(kinds) == ["catalog", "content", "decision", "genre", "metric", "model", "user"])
     if let path = ProcessInfo.processInfo.environment["THALWEG_KEEP_DUMP"] {
       _ = FileManager.default.createFile(atPath: path, contents: Data(remains.dump))
     }

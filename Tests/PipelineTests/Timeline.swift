@@ -56,6 +56,8 @@ struct Timeline {
     }
   }
 
+  init(phases: [Phase]) { self.phases = phases }
+
   func produce(_ phase: Int, to log: MemorySource) {
     for line in phases[phase].lines {
       log.append(

@@ -63,6 +63,7 @@ final class World {
     options.learn.sweepThreshold = 1e-9
     options.dedupMaxBytes = 1 << 16
     options.fingerprint = 7
+    options.decisions?.observed = .all
     return options
   }
 
@@ -170,7 +171,10 @@ final class World {
             + value)
       }
     }
-    let features = shelf.contents.hashes.filter { !$0.key.starts(with: Array("meta:".utf8)) }.map { key, fields in
+    // A snapshot says when it was taken, which depends on the clock; what it was taken from stands in the dump.
+    let others = ["meta:", "model:"].map { Array($0.utf8) }
+    let features = shelf.contents.hashes.filter { row in !others.contains { row.key.starts(with: $0) } }.map {
+      key, fields in
       let rest = fields.filter { $0.name != [118] }.map { "\(String(decoding: $0.name, as: UTF8.self))=\($0.value)" }
       return String(decoding: key, as: UTF8.self) + " " + rest.sorted().joined(separator: " ")
     }

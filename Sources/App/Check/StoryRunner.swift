@@ -104,7 +104,10 @@ private final class StoryStage {
 
   func play(_ step: StoryStep) throws {
     lettersSeen = outlet.delivered.count
-    time = step.readAt ?? step.sweepAt ?? time
+    let end = step.readAt ?? step.sweepAt ?? time
+    // Records arrive at their own time; then the clock goes on to the moment at which the step is read.
+    let newest = (step.catalog + step.events).map(\.timestamp).max() ?? end
+    time = max(time, min(newest, end))
     clock.setWall(ms: time)
     for record in step.catalog { produce(record) }
     if !isStarted {
@@ -113,6 +116,9 @@ private final class StoryStage {
       try settle()
     }
     for record in step.events { produce(record) }
+    try settle()
+    time = end
+    clock.setWall(ms: time)
     try settle()
   }
 

@@ -48,17 +48,34 @@ public struct DecisionSettings: Sendable {
 }
 
 public struct BanditSettings: Sendable {
-  @Option("enabled", "Whether the shared model learns from resolved decisions.") public var enabled = true
+  @Option("enabled", "Whether models learn from resolved decisions.") public var enabled = true
   @Option(
     "learn_from", "decisions = logged decisions and late rewards; events = every event at once, an arm per title.")
   public var learnFrom = LearnFrom.decisions
-  @Option("learner", "The model that learns which title to show.") public var learner = BanditLearner.shared
-  @Option("alpha", "Width of the confidence bound.", in: 0...100) public var alpha = 0.2
+  @Option(
+    "learner",
+    "The model of the titles: shared (one LinUCB), hybrid (shared prior and a residual per title), disjoint or thompson (a regression per title), beta (no context), squarecb, linear or logistic (baselines)."
+  ) public var learner = BanditLearner.shared
+  @Option(
+    "named",
+    "Further models over named arms, as KEY=LEARNER: genre=beta, genre=thompson, policy=beta and so on. Each is published as model:KEY."
+  ) public var named: [String] = []
+  @Option("alpha", "Width of the confidence bound; v of thompson.", in: 0...100) public var alpha = 0.2
   @Option("lambda", "Weight of the prior.", in: 0.000001...1_000_000) public var lambda = 1.0
+  @Option("rho", "Weight of the shared prior in a title's residual (hybrid).", in: 0.000001...1_000_000)
+  public var rho = 60.0
+  @Option("gamma", "Of squarecb: how steeply a worse candidate is chosen less.", in: 0...1_000_000)
+  public var gamma = 100.0
+  @Option("floor", "Probability spread evenly over all candidates of a slot.", in: 0...1) public var floor = 0.002
+  @Option("max_arms", "Arms that get sums of their own; each takes d (d + 1) / 2 numbers a bucket.", in: 1...1_000_000)
+  public var maxArms = 1024
   @Option(
     "half_life", "Event time in which what was learned weighs half; off = nothing is forgotten.",
     in: .minutes(1)...(.days(3650)))
   public var halfLife: Duration? = nil
+  @Option(
+    "arm_half_life", "The same for what is kept per arm; off = half_life.", in: .minutes(1)...(.days(3650)))
+  public var armHalfLife: Duration? = nil
   @Option(
     "layout",
     "Blocks of the context vector: media-100, pairs(D), or a list of bias, profile[A..<B], content[A..<B], device, daypart, previous_reward and others."

@@ -1,3 +1,4 @@
+import Bandits
 import Glibc
 public import Options
 
@@ -103,6 +104,11 @@ extension Settings {
     if stateDir.isEmpty { found.append(("state_dir", "needs a folder")) }
     if bandit.learnFrom == .events && !folds.contains(.arms) {
       found.append(("bandit.learn_from", "events needs the fold arms; add it to folds"))
+    }
+    if let fault = ContextLayout.fault(in: bandit.layout) { found.append(("bandit.layout", fault)) }
+    for named in bandit.named where NamedModel(named) == nil {
+      found.append(
+        ("bandit.named", "\(named) is not KEY=LEARNER, as in genre=beta; keys are genre and policy"))
     }
     return found
   }

@@ -11,7 +11,9 @@ public struct KafkaSettings: Sendable {
   @Option("alerts_topic", "Where drift alerts go, as CloudEvents.") public var alertsTopic = "alerts.drift"
   @Option("dead_letter_topic", "Where records go that cannot become events.") public var deadLetterTopic = "dlq.events"
   @Option(
-    "resolved_topic", "Where decisions go once their rewards are known, as VW DSJSON. Not in effect in this version.")
+    "resolved_topic",
+    "Where each learned item of a decision goes, as a line of VW's DSJSON; empty = nowhere. A later reward sends the item's line again, under the same EventId."
+  )
   public var resolvedTopic = "decisions.resolved"
   @Option("options", "Handed to librdkafka as they are: TLS, SASL and any other property.")
   public var options = PassThrough()

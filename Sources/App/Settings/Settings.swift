@@ -67,15 +67,13 @@ public struct Settings: Sendable {
   @Section("popularity", "Popular titles.") public var popularity = PopularitySettings()
   @Section("drift", "Alerts on a metric that leaves its own past (rule F1).") public var drift = DriftSettings()
   @Section("rewards", "What feedback is worth.") public var rewards = RewardMapSettings()
-  @Section("reward", "How long a shown title waits for feedback. Declared, not in effect in this version.") public
+  @Section("reward", "How long a shown title waits for feedback.") public
     var reward = RewardSettings()
-  @Section("decision", "Logged decisions. Declared, not in effect in this version.") public var decision =
-    DecisionSettings()
-  @Section("bandit", "The models that learn which title to show. Declared, not in effect in this version.") public
+  @Section("decision", "Logged decisions.") public var decision = DecisionSettings()
+  @Section("bandit", "The models that learn from resolved decisions which title to show.") public
     var bandit = BanditSettings()
   @Section("arms", "One arm per title. Declared, not in effect in this version.") public var arms = ArmSettings()
-  @Section("model", "Published model snapshots. Declared, not in effect in this version.") public var model =
-    ModelSettings()
+  @Section("model", "Published model snapshots.") public var model = ModelSettings()
   @Section("privacy", "Pseudonyms.") public var privacy = PrivacySettings()
   @Section("admin", "The page, metrics and health over HTTP.") public var admin = AdminSettings()
   @Section("log", "What is said on stderr.") public var log = LogSettings()

@@ -95,9 +95,11 @@ struct MetricsReporter {
     for (reason, count) in worker.recordsSkipped {
       metrics.eventsRejected.with("all", reason).add(growth("skipped " + reason, count))
     }
-    for counter in Counter.allCases where counter != .folded && counter != .duplicate {
+    for counter in Counter.allCases
+    where counter != .folded && counter != .duplicate && !Self.outcomes.contains(where: { $0.0 == counter }) {
       metrics.eventsNoted.with("all", counter.name).add(growth(counter.name, tally[counter]))
     }
+    reportDecisions(worker, tally)
     for (topic, reasons) in worker.status.deadLettersByTopic {
       for (reason, count) in reasons {
         metrics.deadLetters.with(topic, reason).add(growth("letter \(topic) \(reason)", count))
@@ -143,5 +145,35 @@ struct MetricsReporter {
     metrics.featureWriteErrors.with("all").add(errors)
     if let freshness = status.freshnessS { metrics.featureFreshness.with("all", group).set(freshness) }
     metrics.redisUp.set(worker.secondsWithoutStore > 0 ? 0 : 1)
+  }
+
+  private static let outcomes: [(Learners.Counter, String)] = [
+    (.rewardJoined, "joined"), (.rewardJoinedEarly, "joined_dangling"), (.rewardEarly, "dangling"),
+    (.rewardDefault, "default_reward"), (.rewardUnobserved, "unobserved"), (.rewardEvicted, "evicted"),
+    (.rewardOutOfOrder, "out_of_order"), (.rewardLate, "late_reward"),
+  ]
+
+  private mutating func reportDecisions(_ worker: Worker, _ tally: Tally) {
+    for (counter, outcome) in Self.outcomes {
+      metrics.joins.with(outcome).add(growth("join " + outcome, tally[counter]))
+    }
+    let pending = worker.road.pendingDecisions
+    metrics.pendingDecisions.set(Double(pending.waiting))
+    metrics.danglingRewards.set(Double(pending.early))
+    let snapshots = worker.road.modelSnapshots
+    metrics.modelSnapshots.add(growth("snapshots", snapshots.published))
+    metrics.modelSnapshotsTooLarge.add(growth("snapshots too large", snapshots.tooLarge))
+    for model in worker.road.learningModels {
+      metrics.modelUpdates.with(model.name).add(growth("learned " + model.name, model.learned))
+      metrics.modelUpdateErrors.with(model.name).add(growth("refused " + model.name, model.refused))
+      let health = model.health
+      metrics.modelCondition.with(model.name).set(health.condition)
+      metrics.modelAsymmetry.with(model.name).set(health.asymmetry)
+      metrics.modelRebuilds.with(model.name).add(growth("rebuilds " + model.name, UInt64(max(0, health.rebuilds))))
+      metrics.modelSolveFailures.with(model.name).add(
+        growth("solve failures " + model.name, UInt64(max(0, health.failures))))
+      metrics.modelBytes.with(model.name).set(Double(health.byteCount))
+      metrics.modelArms.with(model.name).set(Double(model.armCount))
+    }
   }
 }

@@ -75,6 +75,7 @@ struct WorkerParts {
     options.alertsTopic = settings.kafka.alertsTopic
     options.acceptGap = settings.acceptGap
     options.learn = settings.learnOptions()
+    options.decisions = settings.decisionOptions()
     options.publish = publishForm(settings)
     options.foreignRows = settings.feast.enabled ? FeastRows(project: settings.feast.project) : nil
     options.deadLetterShare = settings.limits.deadLetterShare

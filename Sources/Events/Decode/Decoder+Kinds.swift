@@ -148,11 +148,12 @@ extension Decoder {
   private mutating func decision(_ event: inout Event) throws(DecodeFault) {
     let op = token(.op)
     if op.kind != .absent {
-      guard try word(op, .op, Words.operations) != nil else { throw DecodeFault(.badField, .op) }
+      guard let at = try word(op, .op, Words.operations) else { throw DecodeFault(.badField, .op) }
+      event.flags.insert(at == 0 ? .activates : .cancels)
     }
     items.removeAll(keepingCapacity: true)
     if op.kind == .absent || token(.items).kind != .absent { try readItems(.decision) }
-    _ = try flag(.deferred)
+    if try flag(.deferred) == true { event.flags.insert(.deferred) }
     let features = token(.features)
     if features.kind != .absent { try checkFeatures(features) }
     event.sessionPosition = -1
