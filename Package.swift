@@ -73,6 +73,7 @@ let package = Package(
       linkerSettings: sanitizing ? [] : [.linkedLibrary("jemalloc")]),
 
     // Tests.
+    .target(name: "CountAllocations", path: "Tests/CountAllocations"),
     tests("KernelsTests", ["Kernels"]),
     tests("JSONTests", ["JSON"]),
     tests("OptionsTests", ["Options"]),
@@ -80,7 +81,10 @@ let package = Package(
     tests("LearnersTests", ["Learners", "Events", "Kernels", "JSON"], resources: [.copy("Golden")]),
     tests("BanditsTests", ["Bandits", "Learners", "JSON"]),
     tests(
-      "PipelineTests", ["Pipeline", "MemoryPort", "SQLitePort", "Ports", "Events", "Learners", "Bandits", "Kernels"],
+      "PipelineTests",
+      [
+        "CountAllocations", "Pipeline", "MemoryPort", "SQLitePort", "Ports", "Events", "Learners", "Bandits", "Kernels",
+      ],
       resources: [.copy("Golden")]),
     tests("AdapterTests", ["KafkaPort", "RedisPort", "SQLitePort", "MemoryPort", "Ports", "Events", "JSON"]),
     tests("TelemetryTests", ["Telemetry"]),

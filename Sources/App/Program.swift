@@ -45,8 +45,13 @@ public let program = Program<Context, Common>(
         "features", "Reads live feature state.",
         [.verb("get", FeaturesGet.self), .verb("watch", FeaturesWatch.self), .verb("top", FeaturesTop.self)]),
       .group(
-        "bench", "Measures, always against something else in the same run.",
-        [.verb("w1", BenchW1.self), .verb("kernels", BenchKernels.self), .verb("learn", BenchLearn.self)]),
+        "bench", "Measures, always against something else in the same run.", alone: "all",
+        [
+          .verb("w1", BenchW1.self), .verb("latency", BenchLatency.self), .verb("state", BenchState.self),
+          .verb("scale", BenchScale.self), .verb("allocations", BenchAllocations.self),
+          .verb("envelope", BenchEnvelope.self), .verb("all", BenchAll.self),
+          .verb("kernels", BenchKernels.self), .verb("learn", BenchLearn.self),
+        ]),
       .group(
         "check", "Compares what the pipeline does with what files say must follow.",
         [.verb("bandits", CheckBandits.self), .verb("stories", CheckStories.self), .verb("stream", CheckStream.self)]),
@@ -83,6 +88,9 @@ public let program = Program<Context, Common>(
       .verb("completion", CompletionVerb.self),
       .verb("man", ManualVerb.self),
       .verb("__mock-broker", MockBrokerVerb.self, hidden: true),
+      .verb("__latency-probe", LatencyProbe.self, hidden: true),
+      .verb("__state-fill", StateFill.self, hidden: true),
+      .verb("__state-start", StateStart.self, hidden: true),
       .verb("__complete", CompleteVerb.self, hidden: true),
     ]),
   version: "thalweg \(version)", common: { Common() }, settings: Settings.declared.rows.map(\.row))

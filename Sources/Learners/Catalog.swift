@@ -63,6 +63,12 @@ public final class Catalog: @unchecked Sendable {
     }
   }
 
+  /// Bytes of facts, versions and vectors; what hangs on a title (names, lists) is not counted.
+  public var byteCount: Int {
+    let chunks = (Int(versionCount) + 4095) / 4096 * 4096
+    return slots * MemoryLayout<TitleFacts>.stride + chunks * (MemoryLayout<TitleVersion>.stride + stride * 4)
+  }
+
   /// Facts of a title; those of an unknown one are empty.
   @inline(__always)
   public func title(_ slot: UInt32) -> UnsafePointer<TitleFacts> { UnsafePointer(facts.row(slot)) }

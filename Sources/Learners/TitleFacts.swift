@@ -1,5 +1,8 @@
-/// What the catalog says of a title, joined in by slot while folding. 112 bytes, free of references.
+/// What the catalog says of a title, joined in by slot while folding. 120 bytes, free of references.
 public struct TitleFacts: BitwiseCopyable {
+  /// Bytes of it; a test compares them with what the compiler lays out.
+  static let rowBudget = 120
+
   /// Stands for "no version".
   public static let noVersion = UInt32.max >> 1
 
@@ -41,6 +44,9 @@ public struct TitleFacts: BitwiseCopyable {
 
 /// Genres and vector of a title as they once were; kept because history entries refer to them.
 struct TitleVersion: BitwiseCopyable {
+  /// Bytes of it, its vector aside.
+  static let rowBudget = 32
+
   var title: UInt32 = 0
   /// The version before this one, of the same title.
   var previous = TitleFacts.noVersion

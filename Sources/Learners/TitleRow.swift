@@ -11,6 +11,9 @@ struct VoteDay: BitwiseCopyable {
 ///
 /// Budget: 216 bytes a title, and 11 to 21 bytes a voter of its last two days.
 public struct TitleRow: BitwiseCopyable {
+  /// Bytes of the row itself; a test compares it with what the compiler lays out.
+  public static let rowBudget = 216
+
   struct Scalars: BitwiseCopyable {
     var impressions: Int64 = 0
     var clicks: Int64 = 0

@@ -47,11 +47,17 @@ struct ShownTitle: BitwiseCopyable {
 
 /// What is learned of a viewer.
 ///
-/// Budget, 128 dimensions, 100 lifetime events (60 watches, 30 clicks, 10 ratings of 60 titles, 8 genres): row 480,
-/// vector 512, affinities 256, history 55 x 20 = 1,100, caps 60 x 8 = 480, ratings 80, lists' slack a quarter of
-/// that at most: below 2.9 KB (measured on skewed titles: 2.0 KB). Shown decisions cost 24 + id + 8 an item, under
-/// their own bounds.
+/// Budget of a viewer with 100 lifetime events (60 watches, 30 clicks, 10 ratings of 60 titles, 20 genres), its id
+/// with it: ``budget(dimension:)``. Shown decisions cost 24 + id + 8 an item, under their own bounds.
 public struct ViewerRow: BitwiseCopyable {
+  /// Bytes of the row itself; a test compares it with what the compiler lays out.
+  public static let rowBudget = 480
+  /// Bytes of one such viewer: row, vector, affinities 20 x 32, history 60 x 20, caps 60 x 8, ratings 10 x 8,
+  /// platforms 16, a fifth of slack on the lists, id 80.
+  public static func budget(dimension: Int) -> Int {
+    rowBudget + (dimension + 15) / 16 * 64 + (20 * 32 + 60 * 20 + 60 * 8 + 10 * 8 + 16) * 6 / 5 + 80
+  }
+
   struct Scalars: BitwiseCopyable {
     /// Bit 0 alive, bit 1 vector warm, bit 2 in the idle queue.
     var bits: UInt32 = 0

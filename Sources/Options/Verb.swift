@@ -55,6 +55,8 @@ public struct Command<Context>: Sendable {
   public var notes: String
   public var isHidden = false
   public var children: [Command] = []
+  /// The child that runs where a group is named alone.
+  public var alone: String?
   /// What the parser and the pages need of a verb; nil for a group.
   var kind: Kind?
 
@@ -66,8 +68,11 @@ public struct Command<Context>: Sendable {
     var build: @Sendable (@escaping (Row) -> Node?) -> (run: @Sendable (Context) throws -> Void, [Problem])
   }
 
-  public static func group(_ name: String, _ about: String, _ children: [Command]) -> Command {
-    Command(name: name, about: about, notes: "", children: children)
+  /// - Parameter alone: The child that runs where nothing follows the group's name; nil = none does.
+  public static func group(_ name: String, _ about: String, alone: String? = nil, _ children: [Command]) -> Command {
+    var group = Command(name: name, about: about, notes: "", children: children)
+    group.alone = alone
+    return group
   }
 
   public static func verb<V: Verb>(_ name: String, _ type: V.Type, hidden: Bool = false) -> Command

@@ -39,6 +39,10 @@ struct WordParser<Context, Common: Sendable> {
         shorts(word, &rest)
       }
     }
+    if !wantsHelp, let name = command.alone, let child = command.child(name) {
+      command = child
+      path.append(name)
+    }
     if wantsHelp, mistakes.isEmpty { return .show(program.helpPage(path)) }
     guard let kind = command.kind else {
       if path.isEmpty, words.isEmpty { return .show(program.helpPage([])) }

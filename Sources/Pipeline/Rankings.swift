@@ -31,18 +31,20 @@ struct Rankings {
     into batch: inout FeatureBatch, titles: TitleTable, catalog: Catalog, ids: Identities,
     options: borrowing LearnOptions, at time: Int64
   ) {
-    var trends: [(UInt32, Double)] = []
-    var trust: [(UInt32, Double)] = []
-    var genres: [UInt16: [(UInt32, Double)]] = [:]
+    var trends = FirstTitles(length)
+    var trust = FirstTitles(length)
+    var genres: [UInt16: FirstTitles] = [:]
     for slot in 0..<UInt32(min(titles.slots, ids.titles.count)) {
       let row = titles.row(slot)
       guard row.pointee.isAlive else { continue }
       let facts = catalog.title(slot)
-      trust.append((slot, row.pointee.trust(at: time, facts.pointee, options.trust).overall))
+      trust.offer(slot, row.pointee.trust(at: time, facts.pointee, options.trust).overall, ids)
       let trend = row.pointee.trend(at: time, options)
       guard trend > 1e-6 else { continue }
-      trends.append((slot, trend))
-      for genre in facts.pointee.genreSymbols { genres[genre, default: []].append((slot, trend)) }
+      trends.offer(slot, trend, ids)
+      for genre in facts.pointee.genreSymbols {
+        genres[genre, default: FirstTitles(length)].offer(slot, trend, ids)
+      }
     }
     append("top:trust", trust, ids, &batch)
     append("trend:all", trends, ids, &batch)
@@ -51,18 +53,9 @@ struct Rankings {
     }
   }
 
-  /// The first titles by score, ties by id.
-  static func best(_ rows: [(UInt32, Double)], _ ids: Identities, count: Int = length) -> [(UInt32, Double)] {
-    Array(
-      rows.sorted { a, b in
-        a.1 != b.1 ? a.1 > b.1 : ids.titles.bytes(a.0).lexicographicallyPrecedes(ids.titles.bytes(b.0))
-      }.prefix(count))
-  }
-
-  private static func append(_ key: String, _ rows: [(UInt32, Double)], _ ids: Identities, _ batch: inout FeatureBatch)
-  {
+  private static func append(_ key: String, _ first: FirstTitles, _ ids: Identities, _ batch: inout FeatureBatch) {
     batch.begin(.sortedSet, key: key.utf8)
-    for (slot, score) in best(rows, ids) {
+    for (slot, score) in first.sorted(ids) {
       var text = score.description
       text.withUTF8 { batch.field(ids.titles.bytes(slot), UnsafeRawBufferPointer($0)) }
     }

@@ -6,9 +6,11 @@ import Ports
 /// Rows to and from the state. Each carries the id of its slot, so a state explains itself.
 extension Road {
   /// Copies what changed since the last save and completes the manifest.
-  func save(into snapshot: inout Snapshot, manifest: inout Manifest) {
+  ///
+  /// - Parameter viewers: At most so many viewers of each shard; fewer than changed only where nobody will fold on.
+  func save(into snapshot: inout Snapshot, manifest: inout Manifest, viewers: Int = .max) {
     for shard in 0..<shards {
-      viewerFolds[shard].saving.drain { save(viewer: $0, into: &snapshot) }
+      _ = viewerFolds[shard].saving.drain(atMost: viewers) { save(viewer: $0, into: &snapshot) }
       titleFolds[shard].saving.drain { save(title: $0, into: &snapshot) }
     }
     if let pendingFolds {
@@ -50,6 +52,8 @@ extension Road {
     manifest.symbols = ids.symbols.words
     manifest.tally = totals.saved
   }
+
+  var hasUnsavedViewers: Bool { (0..<shards).contains { viewerFolds[$0].saving.count > 0 } }
 
   private func save(viewer slot: UInt32, into snapshot: inout Snapshot) {
     guard viewers.row(slot).pointee.isAlive else {

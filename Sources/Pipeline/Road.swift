@@ -132,16 +132,14 @@ public final class Road {
 
   /// The first titles by trust and by trend at a time, ties by id. O(titles).
   public func topTitles(at time: Int64, count: Int) -> (trust: [UInt32], trend: [UInt32]) {
-    var trust: [(UInt32, Double)] = []
-    var trend: [(UInt32, Double)] = []
+    var trust = FirstTitles(count)
+    var trend = FirstTitles(count)
     for slot in 0..<UInt32(min(titles.slots, ids.titles.count)) where titles.row(slot).pointee.isAlive {
       let row = titles.row(slot)
-      trust.append((slot, row.pointee.trust(at: time, catalog.title(slot).pointee, learn.trust).overall))
-      trend.append((slot, row.pointee.trend(at: time, learn)))
+      trust.offer(slot, row.pointee.trust(at: time, catalog.title(slot).pointee, learn.trust).overall, ids)
+      trend.offer(slot, row.pointee.trend(at: time, learn), ids)
     }
-    return (
-      Rankings.best(trust, ids, count: count).map(\.0), Rankings.best(trend, ids, count: count).map(\.0)
-    )
+    return (trust.sorted(ids).map(\.slot), trend.sorted(ids).map(\.slot))
   }
 
   /// All counters since the state began.
