@@ -79,7 +79,7 @@ let package = Package(
     tests("OptionsTests", ["Options"]),
     tests("EventsTests", ["Events", "JSON", "Options"]),
     tests("LearnersTests", ["Learners", "Events", "Kernels", "JSON"], resources: [.copy("Golden")]),
-    tests("BanditsTests", ["Bandits", "Learners", "JSON"]),
+    tests("BanditsTests", ["CountAllocations", "Bandits", "Learners", "JSON"]),
     tests(
       "PipelineTests",
       [

@@ -150,6 +150,7 @@ public enum Shipped {
         max_bytes: 256MiB
       bandit:
         learn_from: events
+        layout: ["profile[0..<64]", "content[0..<26]", screen, daypart, bias, previous_reward]
       publish:
         views:
           - {row: viewer.vector, key: "w1:u:{id}", field: p}
@@ -515,13 +516,13 @@ public enum Shipped {
         # half_life: off
         # The same for what is kept per arm; off = half_life. 1m to 3650d.
         # arm_half_life: off
-        # Blocks of the context vector: media-100, pairs(D), or a list of bias, profile[A..<B],
-        # content[A..<B], device, daypart, previous_reward and others.
+        # Blocks of the context vector: media-100, w1, pairs(A,B), or a list such as bias, profile[0..<64],
+        # affinity(30), device.
         # layout: [media-100]
         # Genres that have a slot of their own in the context; others share hashed slots up to 30.
         # genres: [sci-fi, fantasy, thriller, horror, comedy, drama, action, romance, documentary, mystery, adventure, animation, crime, family, war, western, music, history, biography, sport]
 
-      # One arm per title. Declared, not in effect in this version.
+      # One arm per title, with bandit.learn_from events.
       arms:
         # Titles that have an arm of their own; the one updated longest ago makes room. 1 to 10000000.
         # max: 50000

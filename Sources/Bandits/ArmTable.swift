@@ -91,15 +91,17 @@ public struct ArmTable: ~Copyable {
     members = Array(repeating: [], count: Self.keySlots)
     gain = .allocate(capacity: padded)
     gain.initialize(repeating: 0, count: padded)
-    let now = Swift.min(expecting, max)
-    let page = 4096
-    for at in Swift.stride(from: 0, to: now * stride * 4, by: page) {
-      UnsafeMutableRawPointer(inverses).storeBytes(of: 0, toByteOffset: at, as: UInt8.self)
-    }
-    for at in Swift.stride(from: 0, to: now * padded * 4, by: page) {
-      UnsafeMutableRawPointer(thetas).storeBytes(of: 0, toByteOffset: at, as: UInt8.self)
-    }
-    rows.reserveCapacity(now)
+    prefault(titles: expecting)
+  }
+
+  /// Touches memory for so many titles beyond those that are there, so that no page fault meets an event.
+  public mutating func prefault(titles: Int) {
+    let from = rows.count
+    let to = Swift.min(from + titles, max)
+    guard from < to else { return }
+    memset(inverses + from * stride, 0, (to - from) * stride * 4)
+    memset(thetas + from * padded, 0, (to - from) * padded * 4)
+    rows.reserveCapacity(to)
   }
 
   deinit {
@@ -283,13 +285,27 @@ public struct ArmTable: ~Copyable {
         start: inverses + row * stride, count: BanditKernels.packedCount(dimension) * 4))
   }
 
-  /// Puts a saved row back; false when the bytes are not one of this dimension.
+  /// The key in a saved row of at least 24 bytes.
+  public static func key(ofRow bytes: UnsafeRawBufferPointer) -> UInt64 {
+    UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
+  }
+
+  /// Puts a saved row back, in any order of rows; false when the bytes are not one of this dimension. Where there are
+  /// more of them than places (the limit was lowered), the youngest stay.
   public mutating func decode(_ title: UInt32, _ bytes: UnsafeRawBufferPointer) -> Bool {
     guard bytes.count == rowByteCount else { return false }
     func word(_ at: Int) -> UInt64 {
       UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at * 8, as: UInt64.self))
     }
     let time = Int64(bitPattern: word(1))
+    let keySlot = Int(word(2) % UInt64(Self.keySlots))
+    if !contains(title), members[keySlot].count == max / Self.keySlots {
+      let oldest = rows[oldest(in: keySlot)]
+      guard (oldest.time, oldest.key) < (time, word(2)) else {
+        evicted.append(title)
+        return true
+      }
+    }
     let row = Int(place(title, key: word(2), at: time))
     rows[row].count = word(0)
     rows[row].time = time

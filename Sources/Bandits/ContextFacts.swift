@@ -68,9 +68,8 @@ extension ContextLayout {
       case .weekend: x[start] = CalendarPlace(facts.localTime).weekday >= 5 ? 1 : 0
       case .season: x[start + CalendarPlace(facts.localTime).season] = 1
       case .device: if let device = facts.device { x[start + min(3, device == 4 ? 1 : device)] = 1 }
-      case .deviceAndDayPart:
-        if let device = facts.device, let at = [1: 0, 0: 1, 2: 2, 4: 3][device] { x[start + at] = 1 }
-        x[start + 4 + CalendarPlace(facts.localTime).hour / 6] = 1
+      case .screen: if let device = facts.device, let at = [1: 0, 0: 1, 2: 2, 4: 3][device] { x[start + at] = 1 }
+      case .dayPart: x[start + CalendarPlace(facts.localTime).hour / 6] = 1
       case .session: put(facts.session)
       case .mood: if let mood = facts.mood, mood.index < 5 { x[start + mood.index] = mood.match }
       case .companions: if let with = facts.companions { x[start + (with + 3) % 4] = 1 }

@@ -20,8 +20,10 @@ public struct ContextBlock: Sendable, Equatable {
     case season
     /// tv, mobile, web, other.
     case device
-    /// Device (mobile, tv, web, tablet) and quarter of the day, as workload W1 has them.
-    case deviceAndDayPart
+    /// mobile, tv, web, tablet; any other device is none of them.
+    case screen
+    /// Quarter of the UTC day.
+    case dayPart
     case session
     case mood
     case companions
@@ -53,8 +55,7 @@ public struct ContextBlock: Sendable, Equatable {
     case .profile(let range), .content(let range): range.count
     case .affinityGenre(let n), .crosses(let n): n
     case .trust, .session: 6
-    case .clock, .season, .device, .companions: 4
-    case .deviceAndDayPart: 8
+    case .clock, .season, .device, .screen, .dayPart, .companions: 4
     case .mood: 5
     case .traits: 3
     case .pairs(let groups): ContextLayout.pairCount(groups)
@@ -114,13 +115,13 @@ public struct ContextLayout: Sendable, Equatable {
       ContextBlock("traits", .traits), ContextBlock("crosses", .crosses(24), limit: 2),
     ])
 
-  /// Workload W1: `[p[0..<64], e[0..<26], slot[8], 1, r_prev]`.
+  /// Workload W1: `[p[0..<64], e[0..<26], device[4], day part[4], 1, r_prev]`.
   public static let w1 = ContextLayout(
     name: "w1",
     [
       ContextBlock("profile", .profile(0..<64)), ContextBlock("content", .content(0..<26)),
-      ContextBlock("slots", .deviceAndDayPart), ContextBlock("bias", .bias),
-      ContextBlock("previous", .previousReward),
+      ContextBlock("device", .screen), ContextBlock("daypart", .dayPart), ContextBlock("bias", .bias),
+      ContextBlock("previous_reward", .previousReward),
     ])
 
   /// Size of what one-hot slots are in a `pairs` layout: a category is one slot of many, so its coefficient gets a

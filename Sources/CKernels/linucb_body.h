@@ -1,4 +1,5 @@
-// One instruction set's kernels. Included once per variant with VARIANT(x), TARGET, LABEL and AVAILABLE set.
+// One instruction set's kernels. Included once per variant with VARIANT(x), TARGET, LABEL and AVAILABLE set; SCORE names another
+// variant's scoring where that is the faster one.
 
 #define REAL float
 #define NAME(x) VARIANT(f32_##x)
@@ -9,6 +10,8 @@ static TARGET size_t VARIANT(learn_plainly)(size_t d, float *a, float *theta, co
   return NAME(fold)(d, a, theta, xs, r, n, 0, last, 0);
 }
 
+#ifndef SCORE
+#define SCORE VARIANT(score)
 #define V NAME(v16)
 static inline __attribute__((always_inline)) TARGET void VARIANT(form)(const size_t I, const size_t rows, const float *a,
                                                                        const float *x, V *acc) {
@@ -46,6 +49,7 @@ static TARGET void VARIANT(score)(size_t d, const float *const *inverse, const f
   }
 }
 #undef V
+#endif
 #undef NAME
 #undef REAL
 
@@ -63,8 +67,9 @@ static const ck_bandit_kernels VARIANT(table) = {LABEL,
                                                  VARIANT(f64_learn),
                                                  VARIANT(f32_multiply),
                                                  VARIANT(f64_multiply),
-                                                 VARIANT(score)};
+                                                 SCORE};
 #undef VARIANT
 #undef TARGET
 #undef LABEL
+#undef SCORE
 #undef AVAILABLE

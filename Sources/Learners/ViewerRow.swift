@@ -51,7 +51,7 @@ struct ShownTitle: BitwiseCopyable {
 /// with it: ``budget(dimension:)``. Shown decisions cost 24 + id + 8 an item, under their own bounds.
 public struct ViewerRow: BitwiseCopyable {
   /// Bytes of the row itself; a test compares it with what the compiler lays out.
-  public static let rowBudget = 480
+  public static let rowBudget = 488
   /// Bytes of one such viewer: row, vector, affinities 20 x 32, history 60 x 20, caps 60 x 8, ratings 10 x 8,
   /// platforms 16, a fifth of slack on the lists, id 80.
   public static func budget(dimension: Int) -> Int {
@@ -116,6 +116,8 @@ public struct ViewerRow: BitwiseCopyable {
   public var n: Int { Int(s.n) }
   public var watches: Int { Int(s.watches) }
   public var updatedAt: Int64 { s.touchedAt }
+  /// Value of the viewer's latest opinion, 0 before the first; set by whoever hands contexts to the bandits.
+  public var previousReward: Float = 0
 
   var runBytes: Int {
     affinities.byteCount

@@ -28,6 +28,7 @@ extension ViewerTable {
       sink.end()
     }
     sink.end()
+    if row.pointee.previousReward != 0 { sink.number("previous_reward", Double(row.pointee.previousReward)) }
     sink.integer("bounces", Int64(row.pointee.s.bounces))
     sink.integer("explored_shown", Int64(row.pointee.s.exploredShown))
     sink.integer("explored_accepted", Int64(row.pointee.s.exploredAccepted))

@@ -116,6 +116,8 @@ public final class ViewerTable: @unchecked Sendable {
     if summed > 0, let sums {
       bytes.append(contentsOf: UnsafeRawBufferPointer(start: sums.vector(slot), count: summed * 4))
     }
+    // Only where bandits keep it; a row without it reads as 0.
+    if row.pointee.previousReward != 0 { bytes.put(row.pointee.previousReward) }
   }
 
   public func decode(_ slot: UInt32, _ stored: UnsafeRawBufferPointer) throws(StateError) {
@@ -129,6 +131,7 @@ public final class ViewerTable: @unchecked Sendable {
     try row.pointee.decodeRuns(&reader)
     try decodeVector(&reader) { vectors.vector(slot) }
     try decodeVector(&reader) { sums?.vector(slot) }
+    if !reader.isAtEnd { row.pointee.previousReward = try reader.take(Float.self) }
   }
 
   private func decodeVector(

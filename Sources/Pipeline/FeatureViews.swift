@@ -4,7 +4,7 @@ import Ports
 
 /// Under which keys and fields rows are published.
 public struct PublishForm: Sendable, Equatable {
-  public enum Part: Sendable, Equatable { case viewerVector, titleTrust, titleArm }
+  public enum Part: Sendable, Equatable { case viewerVector, titleTrust, titleArm, titleArmUpdates }
   /// One field of one key; fields of the same key form are written together.
   public struct View: Sendable, Equatable {
     public var part: Part
@@ -34,6 +34,7 @@ struct FeatureViews {
   private let history = Array(":hist".utf8)
   private let content = Array("content:".utf8)
   private let decision = Array("decision:".utf8)
+  private let arm = Array("arm:".utf8)
   private let options: LearnOptions
   private let foreign: (any ForeignRows)?
 
@@ -105,12 +106,42 @@ struct FeatureViews {
       guard row.pointee.hasEvents else { return }
       for views in titleKeys {
         sink.batch.begin(.put, key: Joined(views[0].before, id, views[0].after))
-        for view in views where view.part == .titleTrust { trust(slot, row, view.field, road, into: &sink) }
+        for view in views {
+          switch view.part {
+          case .titleTrust: trust(slot, row, view.field, road, into: &sink)
+          case .titleArm:
+            if let arms = road.arms {
+              sink.vector(view.field, arms.arm(slot, key: road.ids.titles.hash(of: slot)).theta)
+            }
+          case .titleArmUpdates:
+            if let arms = road.arms {
+              sink.integer(view.field, Int64(arms.arm(slot, key: road.ids.titles.hash(of: slot)).updates))
+            }
+          case .viewerVector: break
+          }
+        }
       }
       return
     }
     sink.batch.begin(.put, key: Joined(content, id))
     road.titles.features(slot, asOf: row.pointee.updatedAt, catalog: road.catalog, options: options, into: &sink)
+    if let arms = road.arms, row.pointee.hasEvents {
+      put(armOf: slot, id, row.pointee.updatedAt, arms, road, into: &sink)
+    }
+  }
+
+  /// theta and count of a title's arm; a title without one has no such key.
+  private func put(
+    armOf slot: UInt32, _ id: UnsafeRawBufferPointer, _ updated: Int64, _ arms: ArmStage, _ road: Road,
+    into sink: inout StoreFeatureSink
+  ) {
+    let key = road.ids.titles.hash(of: slot)
+    guard arms.contains(slot, key: key) else { return sink.batch.begin(.delete, key: Joined(arm, id)) }
+    let (theta, updates) = arms.arm(slot, key: key)
+    sink.batch.begin(.put, key: Joined(arm, id))
+    sink.vector("theta", theta)
+    sink.integer("count", Int64(updates))
+    sink.integer("updated_at", updated)
   }
 
   /// Item -> `{"reward", "stage"}`, null while nothing was learned of it.

@@ -5,12 +5,13 @@ import Ports
 
 /// Every stored row of the folds as text: what two runs are compared by.
 ///
-/// One line a row: kind, TAB, key, TAB, JSON (see ``DumpSink``). Kinds: `catalog`, `content`, `decision`, `genre`,
-/// `metric`, `model`, `user`. Time-dependent features stand as of their row's `updated_at`. Versions, positions, plans, timers and the
-/// publisher's marks are not in it.
+/// One line a row: kind, TAB, key, TAB, JSON (see ``DumpSink``). Kinds: `arm`, `catalog`, `content`, `decision`,
+/// `genre`, `metric`, `model`, `user`. Time-dependent features stand as of their row's `updated_at`. Versions, positions,
+/// plans, timers and the publisher's marks are not in it.
 extension Road {
   /// Gives out the lines, without their line feed, sorted as bytes (`LC_ALL=C sort`). O(rows), not for hot paths.
   public func dump(_ line: ([UInt8]) -> Void) {
+    eachArm(line)
     eachCatalogRow(line)
     eachSorted("content", titleKeys, line) { slot, sink in
       titles.features(
@@ -48,6 +49,15 @@ extension Road {
       bytes.append(10)
     }
     return bytes
+  }
+
+  private func eachArm(_ line: ([UInt8]) -> Void) {
+    guard let arms else { return }
+    arms.settle()
+    let known = (0..<UInt32(ids.titles.count)).filter { arms.contains($0, key: ids.titles.hash(of: $0)) }
+    eachSorted("arm", known.map { (Array(ids.titles.bytes($0)), $0) }, line) { slot, sink in
+      arms.features(slot, key: ids.titles.hash(of: slot), into: &sink)
+    }
   }
 
   private var titleKeys: [(key: [UInt8], slot: UInt32)] {

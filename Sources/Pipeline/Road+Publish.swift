@@ -51,7 +51,9 @@ extension Road {
   }
 
   private func publishTitles(shard: Int, into sink: inout StoreFeatureSink, limit: Int) -> Int {
-    titleFolds[shard].publishing.drain(atMost: limit) { slot in
+    guard limit > 0 else { return 0 }
+    settleArms()
+    return titleFolds[shard].publishing.drain(atMost: limit) { slot in
       guard titles.row(slot).pointee.isAlive else { return }
       views.put(title: slot, of: self, into: &sink)
       inFlightTitles.append(slot)
@@ -76,6 +78,13 @@ extension Road {
   /// Appends the models' snapshots where they are due.
   func publishModels(into sink: inout StoreFeatureSink, now: Int64, force: Bool) {
     models?.publish(into: &sink, asOf: lastMergeTime, now: now, force: force)
+  }
+
+  /// Arms have folded what was handed to them, and titles that lost theirs are due.
+  func settleArms() {
+    guard let arms else { return }
+    arms.settle()
+    arms.takeLost { titleFolds[shard(ofTitle: $0)].publishing.mark($0) }
   }
 
   /// Appends the sorted sets where they are due; compact forms have none.

@@ -42,6 +42,7 @@ extension Road {
       snapshot.append(.source, 0) { catalog.encodeSources(into: &$0) }
       sourcesChanged = false
     }
+    arms?.save(into: &snapshot)
     metricFold.pointee.drainSaving { key, bytes in
       snapshot.append(.metric, Self.metricSlot(key)) { $0 += bytes }
     }
@@ -87,6 +88,9 @@ extension Road {
       case .metric: metricFold.pointee.markUnsaved(Self.metricKey(row.slot))
       case .ring: dedup.markUnsaved()
       case .pending: pendingFolds?[shard(ofDecision: row.slot)].saving.mark(row.slot)
+      case .model where row.slot >= ArmStage.firstRow:
+        let title = row.slot - ArmStage.firstRow
+        arms?.markUnsaved(title, key: ids.titles.hash(of: title))
       case .model: models?.saveFailed(row.slot, isDeleted: row.count == 0)
       case .manifest: break
       }
@@ -156,6 +160,7 @@ extension Road {
           isWhole = found != nil
           if let found { pendingViewers.append((found, viewer)) }
         }
+      case .model where slot >= ArmStage.firstRow: arms?.load(slot - ArmStage.firstRow, row)
       case .model: isWhole = models?.load(slot, row) ?? true
       case .manifest: break
       }

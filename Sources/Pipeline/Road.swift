@@ -28,6 +28,8 @@ public final class Road {
   /// The models that learn from them.
   let models: ModelTable?
   let dedup: DedupRing
+  /// Arms that learn from events; nil = none do.
+  let arms: ArmStage?
   var sweep: SweepTimer
   private let exchange: any Exchange
   private var effects: [Effect] = []
@@ -101,6 +103,12 @@ public final class Road {
     exchange = LocalExchange(shards: onOneThread ? 1 : shards)
     shardTallies = Array(repeating: Tally(), count: shards)
     dedup = DedupRing(windowMs: options.dedupWindowMs, maxBytes: options.dedupMaxBytes)
+    arms = options.arms.map {
+      ArmStage(
+        $0, shards: max(1, options.shards), turnLimit: options.turnLimit,
+        expecting: min(options.expectedTitles, $0.most),
+        onOneThread: onOneThread)
+    }
     sweep = SweepTimer(minute: options.sweepMinute)
     views = FeatureViews(options: options)
     historyReader = HistoryReader(catalog: catalog, options: options.learn)
@@ -122,7 +130,10 @@ public final class Road {
     metricFold.deallocate()
   }
 
-  func stop() { exchange.stop() }
+  func stop() {
+    exchange.stop()
+    arms?.stop()
+  }
 
   public var learn: LearnOptions { options.learn }
   /// Viewers met so far.
@@ -172,16 +183,22 @@ public final class Road {
     // shards take the turn whole: they wait for each other once a stage.
     let size = shards == 1 ? Self.blockSize : max(1, order.count)
     if effects.count < size { effects = Array(repeating: Effect(), count: max(size, options.turnLimit)) }
+    arms?.begin(order.count)
     order.withUnsafeBufferPointer { order in
       effects.withUnsafeMutableBufferPointer { effects in
         var start = 0
         repeat {
           let end = min(start + size, order.count)
+          arms?.beginBlock(at: start)
           let block = UnsafeBufferPointer(rebasing: order[start..<end])
           fold(block, effects, until: end == order.count ? idleFrontier : .min, turn, &outcome)
           start = end
         } while start < order.count
       }
+    }
+    if let arms {
+      if arms.foldsHere { eachShard(.title, turn) { arms.fold(shard: $0) } }
+      arms.end()
     }
     lastMergeTime = max(lastMergeTime, outcome.lastMergeTime, idleFrontier)
     sweep.advance(beyond: max(outcome.lastMergeTime == .min ? .min : outcome.lastMergeTime - 1, idleFrontier))
@@ -272,7 +289,9 @@ public final class Road {
         pending.pointee.advance(to: entry.event.pointee.mergeTime, entry: i, &tally)
       }
       guard shards == 1 || owns(entry.event.pointee.viewer, shard) else { continue }
+      arms?.note(i, entry.event, viewers, catalog)
       fold.pointee.fold(entry.event, payload(of: entry), into: &effects[i], tally: &tally)
+      arms?.complete(i, entry.event, effects[i], viewers, ids)
       if let pending { pending.pointee.fold(entry.event, payload(of: entry), effects[i], entry: i, &tally) }
     }
     if let due = fold.pointee.nextTimer, due <= idleFrontier { _ = fold.pointee.advance(to: idleFrontier + 1) }

@@ -51,6 +51,11 @@ extension Worker {
         mend: "nothing, or put bandit.learner, layout and half-lives back before events are folded",
         ["rows": .integer(road.foreignModelRows)])
     }
+    if road.arms?.hasForeignRows == true {
+      throw WorkerFault.refused(
+        "the arms in this state were learned under another bandit.layout or bandit.lambda; put the former back, or rebuild the state (thalweg state rebuild)"
+      )
+    }
     if manifest.group != options.group, !manifest.group.isEmpty {
       throw WorkerFault.refused(
         "this state belongs to group \(manifest.group), not \(options.group); give this group a state_dir of its own")

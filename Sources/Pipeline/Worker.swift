@@ -102,9 +102,10 @@ public final class Worker {
 
   /// Touches the memory that so many records will take, two thirds of them waiting at once, before the clock of a
   /// measurement starts.
-  public func prefault(records: Int) {
+  public func prefault(records: Int, titles: Int = 0) {
     intake.pool.prefault(records * 2 / 3 / Chunk.capacity + 64)
     road.dedup.prefault(records)
+    road.arms?.prefault(titles: titles)
   }
 
   /// Nothing is under way to the feature store.

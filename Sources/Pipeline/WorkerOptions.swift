@@ -54,6 +54,8 @@ public struct WorkerOptions: Sendable {
   public var learn = LearnOptions()
   /// Decisions, their rewards and the models that learn from them, where `learn.folds` has decisions; nil = not.
   public var decisions: DecisionOptions? = DecisionOptions()
+  /// Arms that learn from every event; nil = none do.
+  public var arms: ArmOptions?
   public var sha256: @Sendable (UnsafeRawBufferPointer) -> [UInt8] = { _ in [] }
   /// Viewers and titles to size the tables for.
   public var expectedViewers = 1024

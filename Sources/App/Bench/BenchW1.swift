@@ -22,19 +22,15 @@ struct BenchW1: Verb {
     guard !brokers.isEmpty, !redis.isEmpty, !catalog.isEmpty else {
       throw Failure(ExitCode.misuse, "bench w1 needs --brokers, --redis and --catalog")
     }
-    guard bandit == .off else {
-      throw Failure(ExitCode.misuse, "the road does not learn arms yet; run with --bandit off")
-    }
     let run = MeasuredRun(name: "thalweg", maxEvents: maxEvents)
     let folder = "thalweg-w1-\(getpid())"
     defer { FileSystem.removeTree(folder) }
-    let loaded = try SettingsOverlay.shipped(
-      "w1",
-      [
-        ("kafka.brokers", brokers), ("redis.url", "redis://" + redis), ("catalog.files", catalog),
-        ("state_dir", folder), ("log.level", "warning"), ("folds", "vector,trust"),
-        ("bandit.learn_from", "decisions"),
-      ])
+    var overlay = [
+      ("kafka.brokers", brokers), ("redis.url", "redis://" + redis), ("catalog.files", catalog),
+      ("state_dir", folder), ("log.level", "warning"),
+    ]
+    if bandit == .off { overlay += [("folds", "vector,trust"), ("bandit.learn_from", "decisions")] }
+    let loaded = try SettingsOverlay.shipped("w1", overlay)
     try run.measure(loaded, context.output)
   }
 }
@@ -59,7 +55,7 @@ final class MeasuredRun {
     Log.shared.configure(level: setup.level, format: setup.format)
     try Worded.errors {
       let host = try WorkerHost(loaded: loaded, joinsGroup: false)
-      host.worker.prefault(records: maxEvents)
+      host.worker.prefault(records: maxEvents, titles: host.catalogRows)
       host.worker.whenFirstRecordArrives { [unowned self] in
         startNs = clock.monotonicNs
         startCPU = Self.cpuSeconds()

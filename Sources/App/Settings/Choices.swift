@@ -109,6 +109,8 @@ public struct View: OptionValue, Hashable {
     case titleTrust = "title.trust"
     /// theta of the title's arm, little-endian Float32.
     case titleArm = "title.arm"
+    /// How often the title's arm was updated.
+    case titleArmUpdates = "title.arm_updates"
   }
   public var row: Row
   /// Key with `{id}` where the id stands.

@@ -78,7 +78,7 @@ public struct BanditSettings: Sendable {
   public var armHalfLife: Duration? = nil
   @Option(
     "layout",
-    "Blocks of the context vector: media-100, pairs(D), or a list of bias, profile[A..<B], content[A..<B], device, daypart, previous_reward and others."
+    "Blocks of the context vector: media-100, w1, pairs(A,B), or a list such as bias, profile[0..<64], affinity(30), device."
   ) public var layout = ["media-100"]
   @Option("genres", "Genres that have a slot of their own in the context; others share hashed slots up to 30.")
   public var genres = [

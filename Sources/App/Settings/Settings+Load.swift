@@ -104,6 +104,9 @@ extension Settings {
     if stateDir.isEmpty { found.append(("state_dir", "needs a folder")) }
     if bandit.learnFrom == .events && !folds.contains(.arms) {
       found.append(("bandit.learn_from", "events needs the fold arms; add it to folds"))
+    } else if bandit.learnFrom == .events {
+      if let problem = armLayoutProblem() { found.append(("bandit.layout", problem)) }
+      if bandit.halfLife != nil { found.append(("bandit.half_life", "arms that learn from events forget nothing")) }
     }
     if let fault = ContextLayout.fault(in: bandit.layout) { found.append(("bandit.layout", fault)) }
     for named in bandit.named where NamedModel(named) == nil {

@@ -72,7 +72,7 @@ public struct Settings: Sendable {
   @Section("decision", "Logged decisions.") public var decision = DecisionSettings()
   @Section("bandit", "The models that learn from resolved decisions which title to show.") public
     var bandit = BanditSettings()
-  @Section("arms", "One arm per title. Declared, not in effect in this version.") public var arms = ArmSettings()
+  @Section("arms", "One arm per title, with bandit.learn_from events.") public var arms = ArmSettings()
   @Section("model", "Published model snapshots.") public var model = ModelSettings()
   @Section("privacy", "Pseudonyms.") public var privacy = PrivacySettings()
   @Section("admin", "The page, metrics and health over HTTP.") public var admin = AdminSettings()

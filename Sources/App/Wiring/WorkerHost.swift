@@ -17,6 +17,8 @@ final class WorkerHost {
   private let clock = SystemClock()
   private let makeWorker: () throws -> Worker
   private let catalog: [ReferenceRow]
+  /// Rows of the catalog files.
+  var catalogRows: Int { catalog.count }
 
   /// - Parameter joinsGroup: false for brokers inside this process, which know no groups.
   init(loaded: LoadedSettings, joinsGroup: Bool = true) throws {

@@ -76,6 +76,7 @@ struct WorkerParts {
     options.acceptGap = settings.acceptGap
     options.learn = settings.learnOptions()
     options.decisions = settings.decisionOptions()
+    options.arms = settings.armOptions()
     options.publish = publishForm(settings)
     options.foreignRows = settings.feast.enabled ? FeastRows(project: settings.feast.project) : nil
     options.deadLetterShare = settings.limits.deadLetterShare
@@ -92,6 +93,7 @@ struct WorkerParts {
         case .viewerVector: .viewerVector
         case .titleTrust: .titleTrust
         case .titleArm: .titleArm
+        case .titleArmUpdates: .titleArmUpdates
         }
       return PublishForm.View(part: part, before: parts[0], after: parts.count > 1 ? parts[1] : "", field: view.field)
     }
