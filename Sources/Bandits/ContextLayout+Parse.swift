@@ -68,7 +68,8 @@ extension ContextLayout {
   private static let plainBlocks: [String: ContextBlock.Source] = [
     "bias": .bias, "cosine": .cosine, "trust": .trust, "popularity": .popularity, "freshness": .freshness,
     "rating": .rating, "runtime": .runtime, "platform": .platform, "fits": .fitsTime, "clock": .clock,
-    "weekend": .weekend, "season": .season, "device": .device, "screen": .screen, "daypart": .dayPart, "session": .session,
+    "weekend": .weekend, "season": .season, "device": .device, "screen": .screen, "daypart": .dayPart,
+    "session": .session,
     "mood": .mood, "companions": .companions, "experience": .experience, "traits": .traits,
     "previous_reward": .previousReward,
   ]

@@ -178,6 +178,7 @@ public final class Publisher {
     let start = clock.monotonicNs
     let hasNews =
       road.hasUnpublished || !pendingAlerts.isEmpty || road.hasDueModels(now: start, force: force)
+      || road.hasDueRankings(turn: version.turn, now: start, force: force)
     guard store.inFlight == 0, hasNews || mustAsk(now: start) else { return }
     guard force || isFlushing || start >= nextFlushNs else { return }
     isFlushing = true

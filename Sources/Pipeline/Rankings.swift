@@ -14,11 +14,14 @@ struct Rankings {
 
   /// True when something changed and the last writing is old enough; the caller then writes them.
   mutating func isDue(turn: UInt64, now: Int64, force: Bool) -> Bool {
-    guard turn != lastTurn, force || now >= nextNs else { return false }
+    guard mayBeDue(turn: turn, now: now, force: force) else { return false }
     lastTurn = turn
     nextNs = now + Self.periodNs
     return true
   }
+
+  /// The same, without noting that they are written now.
+  func mayBeDue(turn: UInt64, now: Int64, force: Bool) -> Bool { turn != lastTurn && (force || now >= nextNs) }
 
   /// What was written last may not have arrived: due again with the next batch.
   mutating func forget() {

@@ -89,12 +89,19 @@ extension Road {
 
   /// Appends the sorted sets where they are due; compact forms have none.
   func publishRankings(into sink: inout StoreFeatureSink, turn: UInt64, now: Int64, force: Bool) {
-    guard lastMergeTime != .min, options.publish.views.isEmpty,
-      options.learn.folds.contains(.trend) || options.learn.folds.contains(.trust),
-      rankings.isDue(turn: turn, now: now, force: force)
-    else { return }
+    guard hasRankings, rankings.isDue(turn: turn, now: now, force: force) else { return }
     Rankings.write(
       into: &sink.batch, titles: titles, catalog: catalog, ids: ids, options: options.learn, at: max(0, lastMergeTime))
+  }
+
+  private var hasRankings: Bool {
+    lastMergeTime != .min && options.publish.views.isEmpty
+      && (options.learn.folds.contains(.trend) || options.learn.folds.contains(.trust))
+  }
+
+  /// Sorted sets that no batch has yet as of this turn: due although nothing else changed since.
+  func hasDueRankings(turn: UInt64, now: Int64, force: Bool) -> Bool {
+    hasRankings && rankings.mayBeDue(turn: turn, now: now, force: force)
   }
 
   func confirmInFlight() {

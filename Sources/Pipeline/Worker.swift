@@ -221,11 +221,11 @@ public final class Worker {
   ///   is published after the next start, nothing is lost.
   public func stop(deadlineMs: Int64) throws(WorkerFault) -> Bool {
     let end = clock.monotonicNs + deadlineMs * 625_000
-    while road.hasUnpublished || road.hasUnpublishedModels || !publisher.isIdle, clock.monotonicNs < end {
+    // Once in any case: sorted sets may be older than the rows they were made of.
+    repeat {
       try publish(force: true)
-      if publisher.isBroken { break }
-      if mustCheckpointFirst || isReplaying { break }
-    }
+      if publisher.isBroken || mustCheckpointFirst || isReplaying { break }
+    } while (hasUnwritten || !publisher.isIdle) && clock.monotonicNs < end
     for _ in 0..<20 where !waitingOut.isEmpty {
       _ = outlet.flush(timeoutMs: 50)
       _ = try outletHasRoom()
@@ -239,9 +239,11 @@ public final class Worker {
     return isSaved
   }
 
+  private var hasUnwritten: Bool { road.hasUnpublished || road.hasUnpublishedModels }
+
   /// Brings every change to the store and waits for its answer.
   public func publishEverything() throws(WorkerFault) {
-    while road.hasUnpublished || road.hasUnpublishedModels || !publisher.isIdle {
+    while hasUnwritten || !publisher.isIdle {
       if mustCheckpointFirst {
         try collectCheckpoint(waiting: true)
         if mustCheckpointFirst { _ = try checkpointIfDue() }

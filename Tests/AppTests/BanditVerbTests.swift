@@ -18,7 +18,7 @@ import Testing
     throws -> [String]
   {
     let path = scratch.path + "/features.db"
-    let store = try SQLiteStore(path: path)
+    let store = SQLiteStore(path: path)
     _ = try store.open(group: "test")
     var batch = FeatureBatch(version: Version(lineage: 1, epoch: 2, turn: 3))
     for model in models {

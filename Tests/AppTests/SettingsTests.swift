@@ -82,7 +82,7 @@ private func load(_ yaml: String, set: [String] = [], env: [String: String] = [:
       viewer: {idle: 0}
       bandit:
         learn_from: events
-        layout: ["profile[0..<64]", "content[0..<26]", device, daypart, bias, previous_reward]
+        layout: ["profile[0..<64]", "content[0..<26]", screen, daypart, bias, previous_reward]
       publish:
         views:
           - {row: viewer.vector, key: "w1:u:{id}", field: p}
