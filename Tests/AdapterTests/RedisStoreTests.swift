@@ -213,7 +213,8 @@ import Testing
     let error = #expect(throws: PortError.self) { try wrong.open(group: "g") }
     #expect(error?.message.contains("refuses to sign us in: WRONGPASS") == true)
     #expect(error?.message.contains("no@") == false)
-    let cluster = try RedisServer(["--cluster-enabled", "yes"])
+    // Its bus would take the port 10,000 higher, which need not exist.
+    let cluster = try RedisServer(["--cluster-enabled", "yes", "--cluster-port", "\(RedisServer.freePort())"])
     var patient = RedisStore.Options()
     patient.connectTimeoutMs = 30_000  // a loaded machine takes its time to answer
     let refused = #expect(throws: PortError.self) { try RedisStore(cluster.address, options: patient).open(group: "g") }

@@ -86,7 +86,7 @@ import Testing
     #expect(ContextLayout.media100.range("trust") == 32..<38)
     #expect(ContextLayout.media100.range("crosses") == 76..<100)
     #expect(ContextLayout.w1.dimension == 100)
-    #expect(ContextLayout.w1.range("previous") == 99..<100)
+    #expect(ContextLayout.w1.range("previous_reward") == 99..<100)
     let pairs = ContextLayout.pairs(groups: [4, 3, 3])
     #expect(pairs.dimension == 1 + 10 + 12 + 12 + 9)
     let x = pairs.pairs([3, 0, 2])
