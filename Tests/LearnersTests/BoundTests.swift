@@ -180,7 +180,7 @@ struct BoundTests {
   }
 
   @Test func `rows keep to their declared sizes, and a viewer of 100 events to 3 KB`() {
-    #expect(MemoryLayout<ViewerRow>.stride == 480)
+    #expect(MemoryLayout<ViewerRow>.stride == 488)
     #expect(MemoryLayout<TitleRow>.stride == 216)
     #expect(MemoryLayout<ViewerRow.Scalars>.size == MemoryLayout<ViewerRow.Scalars>.stride)
     #expect(MemoryLayout<TitleRow.Scalars>.size == MemoryLayout<TitleRow.Scalars>.stride)
