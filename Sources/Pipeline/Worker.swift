@@ -114,7 +114,7 @@ public final class Worker {
   var version: Version { Version(lineage: manifest.lineage, epoch: manifest.epoch, turn: manifest.turn) }
 
   private static let pollsAhead = 3
-  private static let stopRounds = 100_000
+  private static let stopRounds = 500
 
   /// One round of the loop. Returns false once a run that ends by itself is done.
   public func step(waitMs: Int) throws(WorkerFault) -> Bool {
@@ -225,11 +225,14 @@ public final class Worker {
     // Once in any case: sorted sets may be older than the rows they were made of. The rounds are bounded beside the
     // time, which stands still where a test holds the clock.
     var rounds = 0
+    var last = clock.monotonicNs
     repeat {
       try publish(force: true)
       if publisher.isBroken || mustCheckpointFirst || isReplaying { break }
-      rounds += 1
-    } while (hasUnwritten || !publisher.isIdle) && clock.monotonicNs < end && rounds < Self.stopRounds
+      let now = clock.monotonicNs
+      rounds = now == last ? rounds + 1 : 0
+      last = now
+    } while (hasUnwritten || !publisher.isIdle) && last < end && rounds < Self.stopRounds
     for _ in 0..<20 where !waitingOut.isEmpty {
       _ = outlet.flush(timeoutMs: 50)
       _ = try outletHasRoom()
