@@ -73,7 +73,7 @@ struct PartitionQueue {
     _ event: Event, role: EntryRole, isFirst: Bool, hash: UInt64, payload: UnsafeRawBufferPointer
   ) {
     let entry = place()
-    entry.initialize(to: Entry(event: event, role: role, isFirst: isFirst, hash: hash))
+    entry.newEvent.initialize(to: event)
     commit(entry, role: role, isFirst: isFirst, hash: hash, payload: payload)
   }
 

@@ -129,6 +129,7 @@ public final class Publisher {
       if !error.isRetriable { throw WorkerFault.port(error) }
     }
     if progress.lost {
+      isBroken = true
       takeBack(road)
     }
     if let mark = progress.mark {

@@ -114,7 +114,6 @@ public final class Worker {
   var version: Version { Version(lineage: manifest.lineage, epoch: manifest.epoch, turn: manifest.turn) }
 
   private static let pollsAhead = 3
-  private static let stopRounds = 500
 
   /// One round of the loop. Returns false once a run that ends by itself is done.
   public func step(waitMs: Int) throws(WorkerFault) -> Bool {
@@ -222,17 +221,11 @@ public final class Worker {
   ///   is published after the next start, nothing is lost.
   public func stop(deadlineMs: Int64) throws(WorkerFault) -> Bool {
     let end = clock.monotonicNs + deadlineMs * 625_000
-    // Once in any case: sorted sets may be older than the rows they were made of. The rounds are bounded beside the
-    // time, which stands still where a test holds the clock.
-    var rounds = 0
-    var last = clock.monotonicNs
+    // Once in any case: sorted sets may be older than the rows they were made of.
     repeat {
       try publish(force: true)
       if publisher.isBroken || mustCheckpointFirst || isReplaying { break }
-      let now = clock.monotonicNs
-      rounds = now == last ? rounds + 1 : 0
-      last = now
-    } while (hasUnwritten || !publisher.isIdle) && last < end && rounds < Self.stopRounds
+    } while (hasUnwritten || !publisher.isIdle) && clock.monotonicNs < end
     for _ in 0..<20 where !waitingOut.isEmpty {
       _ = outlet.flush(timeoutMs: 50)
       _ = try outletHasRoom()
