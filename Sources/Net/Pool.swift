@@ -1,4 +1,5 @@
 import Glibc
+import Telemetry
 
 /// A few threads for work that may wait, in front of a bounded queue.
 public final class Pool: @unchecked Sendable {
@@ -12,7 +13,7 @@ public final class Pool: @unchecked Sendable {
     self.capacity = capacity
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(wake, nil)
-    for _ in 0..<threads { Thread.start { [self] in run() } }
+    for _ in 0..<threads { Running { [self] in run() }.detach() }
   }
 
   deinit {

@@ -27,10 +27,10 @@ public final class Server: Sendable {
       throw error
     }
     mailbox = loop.mailbox
-    Thread.start { [self, loop = Unchecked(loop)] in
+    Running { [self, loop = Unchecked(loop)] in
       loop.value.run()
       done.withLock { $0 = true }
-    }
+    }.detach()
   }
 
   /// Ends streams, closes the listener, answers what was begun and then closes; forced after the limit.
@@ -51,29 +51,4 @@ public final class Server: Sendable {
 struct Unchecked<Value>: @unchecked Sendable {
   let value: Value
   init(_ value: Value) { self.value = value }
-}
-
-/// Runs a body on a thread of its own, which nobody joins.
-public func startThread(_ body: @escaping @Sendable () -> Void) { Thread.start(body) }
-
-/// A detached thread with a name-free body.
-enum Thread {
-  private final class Body {
-    let run: @Sendable () -> Void
-    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-  }
-
-  static func start(_ body: @escaping @Sendable () -> Void) {
-    var thread = pthread_t()
-    // The box is owned by the new thread, which releases it.
-    let box = Unmanaged.passRetained(Body(body)).toOpaque()
-    let code = pthread_create(
-      &thread, nil,
-      { box in
-        Unmanaged<Body>.fromOpaque(box!).takeRetainedValue().run()
-        return nil
-      }, box)
-    precondition(code == 0, "the system gives no thread")
-    pthread_detach(thread)
-  }
 }

@@ -106,7 +106,7 @@ final class ArmStage {
     for shard in 0..<shards {
       (folds + shard).initialize(to: ArmFold(options, expecting: expecting / shards, shard: shard, of: shards))
     }
-    thread = shards == 1 && !onOneThread ? BackgroundThread("arms") : nil
+    thread = shards == 1 && !onOneThread ? BackgroundThread() : nil
     let room = thread == nil ? turnLimit : max(turnLimit, Self.mostWaiting)
     filling = Self.turn(room, context.padded)
     folding = thread == nil ? filling : Self.turn(room, context.padded)

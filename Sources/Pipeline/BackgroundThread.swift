@@ -1,5 +1,5 @@
 import Dispatch
-import Glibc
+import Telemetry
 
 /// A thread that does one piece of work at a time beside its owner's.
 ///
@@ -11,17 +11,11 @@ final class BackgroundThread: @unchecked Sendable {
   private var isStopped = false
   /// Handed over, and its end not seen yet.
   private var isBusy = false
-  private var thread = pthread_t()
+  private var thread: Running?
 
-  init(_ name: String) {
-    let box = Unmanaged.passRetained(Loop(self)).toOpaque()
-    let failed = pthread_create(
-      &thread, nil,
-      { raw in
-        Unmanaged<Loop>.fromOpaque(raw!).takeRetainedValue().run()
-        return nil
-      }, box)
-    precondition(failed == 0, "the thread \(name) could not be started: errno \(failed)")
+  init() {
+    let loop = Loop(self)
+    thread = Running { loop.run() }
   }
 
   /// Waits for the piece before, if one is under way, and begins this one.
@@ -51,7 +45,7 @@ final class BackgroundThread: @unchecked Sendable {
     wait()
     isStopped = true
     begin.signal()
-    pthread_join(thread, nil)
+    thread?.join()
   }
 
   /// What the thread holds: not its owner, so that the owner can go.

@@ -1,6 +1,6 @@
 import Dispatch
-import Glibc
 public import Ports
+import Telemetry
 
 /// The local carrier: N threads that fold a turn side by side. Each calls the work with its own shard number, and the turn goes on
 /// when all are done. The caller's thread is shard 0, so one shard starts no thread at all.
@@ -13,12 +13,12 @@ public final class LocalExchange: Exchange, @unchecked Sendable {
   private var isStopped = false
   private let starts: [DispatchSemaphore]
   private let done = DispatchSemaphore(value: 0)
-  private var threads: [pthread_t] = []
+  private var threads: [Running] = []
 
   public init(shards count: Int) {
     self.count = max(1, count)
     starts = (0..<self.count).map { _ in DispatchSemaphore(value: 0) }
-    for shard in 1..<max(1, self.count) { spawn(shard) }
+    for shard in 1..<max(1, self.count) { threads.append(Running { [self] in serve(shard) }) }
   }
 
   public func run(_ stage: ExchangeStage, turn: UInt64, _ work: (_ shard: Int) -> Void) {
@@ -35,32 +35,8 @@ public final class LocalExchange: Exchange, @unchecked Sendable {
   public func stop() {
     isStopped = true
     for shard in 1..<max(1, count) { starts[shard].signal() }
-    for thread in threads { pthread_join(thread, nil) }
+    for thread in threads { thread.join() }
     threads.removeAll()
-  }
-
-  private final class Start {
-    let exchange: LocalExchange
-    let shard: Int
-    init(_ exchange: LocalExchange, _ shard: Int) {
-      self.exchange = exchange
-      self.shard = shard
-    }
-  }
-
-  private func spawn(_ shard: Int) {
-    var thread = pthread_t()
-    // The box is released by the thread that takes it over.
-    let box = Unmanaged.passRetained(Start(self, shard)).toOpaque()
-    let failed = pthread_create(
-      &thread, nil,
-      { raw in
-        let start = Unmanaged<Start>.fromOpaque(raw!).takeRetainedValue()
-        start.exchange.serve(start.shard)
-        return nil
-      }, box)
-    precondition(failed == 0, "a shard's thread could not be started: errno \(failed)")
-    threads.append(thread)
   }
 
   private func serve(_ shard: Int) {

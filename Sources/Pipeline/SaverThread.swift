@@ -1,5 +1,4 @@
 import Dispatch
-import Glibc
 import Kernels
 import Ports
 import Telemetry
@@ -37,16 +36,7 @@ final class SaverThread: @unchecked Sendable {
     self.clock = clock
     self.inline = inline
     guard !inline else { return }
-    let box = Unmanaged.passRetained(self).toOpaque()
-    var thread = pthread_t()
-    let failed = pthread_create(
-      &thread, nil,
-      { raw in
-        Unmanaged<SaverThread>.fromOpaque(raw!).takeRetainedValue().serve()
-        return nil
-      }, box)
-    precondition(failed == 0, "the saver's thread could not be started: errno \(failed)")
-    pthread_detach(thread)
+    Running { [self] in serve() }.detach()
   }
 
   func start(turn: UInt64, _ snapshot: Snapshot) {

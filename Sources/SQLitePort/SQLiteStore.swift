@@ -1,5 +1,6 @@
 import Glibc
 public import Ports
+import Telemetry
 
 /// Features in an SQLite file in WAL mode, which other processes read while it is written.
 ///
@@ -81,21 +82,13 @@ final class FeatureWriter: @unchecked Sendable {
   /// After a failure nothing is taken before this time, monotonic ns; 0 = no failure.
   private var retryAt: Int64 = 0
   private var backOffMs: Int64 = 50
-  private var thread = pthread_t()
+  private var thread: Running?
 
   init(_ file: FeatureFile, group: String) {
     self.file = file
     self.group = group
     // The thread keeps this object until it ends; `stop()` waits for that.
-    let own = Unmanaged.passRetained(self)
-    let started = pthread_create(
-      &thread, nil,
-      { argument in
-        let writer = Unmanaged<FeatureWriter>.fromOpaque(argument!).takeRetainedValue()
-        writer.run()
-        return nil
-      }, own.toOpaque())
-    precondition(started == 0, "a thread can be started")
+    thread = Running { [self] in run() }
   }
 
   static func otherGroup(_ mark: StoreMark, _ group: String) -> PortError {
@@ -142,7 +135,7 @@ final class FeatureWriter: @unchecked Sendable {
     isStopping = true
     gate.wake()
     gate.unlock()
-    pthread_join(thread, nil)
+    thread?.join()
     file.close()
   }
 

@@ -65,7 +65,7 @@ final class AdminApp: Net.App {
     isLoopback = settings.address.hasPrefix("127.") || settings.address == "::1"
   }
 
-  func begin() { startThread { [self] in tick() } }
+  func begin() { Running { [self] in tick() }.detach() }
 
   func end() {
     isOpen.withLock { $0 = false }

@@ -1,7 +1,9 @@
 import Glibc
 
-/// Work on a thread of its own, joined by its owner.
-final class Running {
+/// Work on a thread of its own: its owner joins it, or lets it go.
+///
+/// The work is held until it ends, and what it captures with it.
+public final class Running {
   private var thread = pthread_t()
 
   private final class Body {
@@ -9,7 +11,7 @@ final class Running {
     init(_ work: @escaping () -> Void) { self.work = work }
   }
 
-  init(_ work: @escaping () -> Void) {
+  public init(_ work: @escaping () -> Void) {
     // The box is released by the thread that takes it over.
     let box = Unmanaged.passRetained(Body(work)).toOpaque()
     let failed = pthread_create(
@@ -21,5 +23,9 @@ final class Running {
     precondition(failed == 0, "a thread could not be started: errno \(failed)")
   }
 
-  func join() { pthread_join(thread, nil) }
+  /// Waits for its end. Once, and not after ``detach()``.
+  public func join() { pthread_join(thread, nil) }
+
+  /// Nobody waits for it.
+  public func detach() { pthread_detach(thread) }
 }
