@@ -49,13 +49,17 @@ public struct IDTable: ~Copyable {
   public static func hash(_ id: UnsafeRawBufferPointer) -> UInt64 { xxh3(id) }
 
   /// The slot of this id, if it has one.
-  public func find(_ id: UnsafeRawBufferPointer, hash: UInt64) -> UInt32? {
+  public func find(_ id: UnsafeRawBufferPointer, hash: UInt64) -> UInt32? { find(hash) { equals($0, id) } }
+
+  /// The first slot under this hash of which `isIt` holds.
+  @inline(__always)
+  private func find(_ hash: UInt64, _ isIt: (UInt32) -> Bool) -> UInt32? {
     var at = Int(truncatingIfNeeded: hash) & mask
     let tag = hash & 0xffff_ffff_0000_0000
     while cells[at] != 0 {
       if cells[at] & 0xffff_ffff_0000_0000 == tag {
         let slot = UInt32(truncatingIfNeeded: cells[at]) - 1
-        if equals(slot, id) { return slot }
+        if isIt(slot) { return slot }
       }
       at = (at + 1) & mask
     }
@@ -94,16 +98,11 @@ public struct IDTable: ~Copyable {
   /// The same for an id of up to 16 bytes.
   @inline(__always)
   mutating func slot(_ word: ShortWord, count: Int, hash: UInt64) -> UInt32 {
-    var at = Int(truncatingIfNeeded: hash) & mask
-    let tag = hash & 0xffff_ffff_0000_0000
-    while cells[at] != 0 {
-      if cells[at] & 0xffff_ffff_0000_0000 == tag {
-        let slot = UInt32(truncatingIfNeeded: cells[at]) - 1
-        let entry = entries + Int(slot)
-        if Int(entry.pointee.length) == count, entry.pointee.word == word { return slot }
-      }
-      at = (at + 1) & mask
+    let found = find(hash) { slot in
+      let entry = entries + Int(slot)
+      return Int(entry.pointee.length) == count && entry.pointee.word == word
     }
+    if let found { return found }
     return withUnsafeBytes(of: word) {
       insert(UnsafeRawBufferPointer(rebasing: $0[..<count]), hash: hash, at: self.count)
     }

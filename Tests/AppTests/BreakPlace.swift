@@ -96,49 +96,8 @@ extension WorkerProcess {
   }
 }
 
-/// A Redis that is stopped, frozen, emptied and restored.
-final class BreakRedis {
-  let port: Int
-  private let scratch = Places.Scratch()
-  private var process: Process?
-
-  /// nil = there is no redis-server here.
-  init?() {
-    port = Int.random(in: 20_000...29_999)
-    guard start() else { return nil }
-  }
-  deinit { stop() }
-
-  @discardableResult
-  func start() -> Bool {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = [
-      "redis-server", "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir",
-      scratch.path,
-    ]
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = FileHandle.nullDevice
-    guard (try? process.run()) != nil else { return false }
-    self.process = process
-    for _ in 0..<500 {
-      if cli("PING") == "PONG" { return true }
-      usleep(20_000)
-    }
-    return false
-  }
-  func stop() {
-    guard let process else { return }
-    kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
-    self.process = nil
-  }
-  func freeze() { kill(process!.processIdentifier, SIGSTOP) }
-  func thaw() { kill(process!.processIdentifier, SIGCONT) }
-  var url: String { "redis://127.0.0.1:\(port)" }
-  @discardableResult
-  func cli(_ words: String...) -> String { Spawned.run("redis-cli", ["-p", "\(port)"] + words).text }
-
+/// What a test reads of a Redis that is stopped, frozen, emptied and restored.
+extension LocalRedis {
   /// Every feature under a prefix with all its fields but the version, sorted.
   func features(_ prefix: String) -> String {
     cli(

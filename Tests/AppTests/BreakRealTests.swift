@@ -4,7 +4,7 @@ import Testing
 /// What only a real broker does to a topic under a running worker.
 @Suite(
   .serialized, .timeLimit(.minutes(5)),
-  .enabled(if: TestBroker.realScript != nil, "no real Kafka here: THALWEG_TEST_KAFKA names no kafka.sh"),
+  .enabled(if: RealKafka.script != nil, "no real Kafka here: THALWEG_TEST_KAFKA names no kafka.sh"),
   .enabled(if: Spawned.run("kcat", ["-V"]).code == 0, "kcat is not installed"))
 struct BreakRealTests {
   private let broker: TestBroker
@@ -38,7 +38,7 @@ struct BreakRealTests {
 
   private func topics(_ words: String...) {
     let run = Spawned.run(
-      "bash", [TestBroker.realScript!, "tool", "topics", "--bootstrap-server", broker.address] + words)
+      "bash", [RealKafka.script!, "tool", "topics", "--bootstrap-server", broker.address] + words)
     #expect(run.code == 0, "\(run.text)")
   }
 

@@ -43,12 +43,12 @@ import Testing
   /// A worker over Redis, and what must stand in it at the end.
   private struct Stage {
     let place: BreakPlace
-    let redis: BreakRedis
+    let redis: LocalRedis
     let worker: WorkerProcess
 
     init(viewers: Int = 400, titles: Int = 50, _ more: [String] = []) throws {
       place = try BreakPlace(viewers: viewers, titles: titles)
-      redis = try #require(BreakRedis())
+      redis = try #require(LocalRedis())
       try place.send(2000)
       place.flush()
       worker = try place.worker("a", ["store.kind=redis", "redis.url=\(redis.url)", "redis.prefix=a:"] + more)
@@ -77,7 +77,7 @@ import Testing
     private(set) var looks = 0
     private let done = DispatchSemaphore(value: 0)
 
-    init(_ redis: BreakRedis, _ prefix: String) {
+    init(_ redis: LocalRedis, _ prefix: String) {
       nonisolated(unsafe) let redis = redis
       Thread.detachNewThread { [self] in
         var seen: [String: String] = [:]
@@ -150,12 +150,12 @@ import Testing
   func `Redis that answers nothing for longer than redis.timeout is given up and found again`() throws {
     let stage = try Stage(["redis.timeout=1s"])
     let observer = Observer(stage.redis, "a:")
-    stage.redis.freeze()
+    stage.redis.isPaused = true
     try stage.place.send(2000)
     stage.place.flush()
     #expect(stage.worker.wait { $0.metric("thalweg_redis_up") == 0 && $0.events == 4000 })
     Thread.sleep(forTimeInterval: 2)
-    stage.redis.thaw()
+    stage.redis.isPaused = false
     try stage.finish()
     #expect(observer.end() == [])
     let line = try #require(stage.worker.lines("the feature store failed; keys wait for its return").first)

@@ -47,6 +47,7 @@ final class LocalRedis {
 
   var url: String { "redis://127.0.0.1:\(port)" }
 
+  @discardableResult
   func cli(_ words: String...) -> String { Spawned.run("redis-cli", ["-p", "\(port)"] + words).text }
 }
 

@@ -10,10 +10,13 @@ final class RealKafka {
   let scratch = Places.Scratch()
   let bootstrap: String
 
-  /// - Parameter secure: Also a listener with TLS, passwords and access rules.
-  init(secure: Bool = false) throws {
-    let settings = "KAFKA_OPTS='-Xms300m -Xmx300m -XX:TieredStopAtLevel=1'" + (secure ? " SECURE=1" : "")
-    bootstrap = try Self.run(settings, ["start", scratch.path + "/k"])
+  /// - Parameters:
+  ///   - secure: Also a listener with TLS, passwords and access rules.
+  ///   - isSmall: Starts fast and holds little; else with the script's own memory.
+  init(secure: Bool = false, isSmall: Bool = true) throws {
+    var settings = isSmall ? ["KAFKA_OPTS='-Xms300m -Xmx300m -XX:TieredStopAtLevel=1'"] : []
+    if secure { settings.append("SECURE=1") }
+    bootstrap = try Self.run(settings.joined(separator: " "), ["start", scratch.path + "/k"])
   }
 
   deinit { _ = try? Self.run("", ["stop", scratch.path + "/k"]) }

@@ -6,23 +6,23 @@ import Ports
 final class TestBroker {
   let address: String
   private let embedded: Child?
-  private let folder: String?
+  private let real: RealKafka?
 
   /// The program's own embedded broker.
   init(topics: [String], partitions: Int) throws {
     let child = try Child(["__mock-broker", "--topics", topics.map { "\($0):\(partitions)" }.joined(separator: ",")])
     guard let line = child.firstLine() else { throw CocoaError(.fileReadUnknown) }
     embedded = child
-    folder = nil
+    real = nil
     address = line
   }
 
-  /// Apache Kafka, by the script that THALWEG_TEST_KAFKA names (default ../shared/kafka/kafka.sh).
+  /// Apache Kafka.
   init(realWith topics: [String], partitions: Int) throws {
-    let folder = NSTemporaryDirectory() + "thalweg-broker-\(UUID().uuidString)"
+    let real = try RealKafka(isSmall: false)
     embedded = nil
-    self.folder = folder
-    address = try Self.script(["start", folder])
+    self.real = real
+    address = real.bootstrap
     let admin = try KafkaAdmin(KafkaConfig(brokers: address, group: "none", joinsGroup: false))
     defer { admin.close() }
     for topic in topics {
@@ -35,37 +35,11 @@ final class TestBroker {
     }
   }
 
-  deinit {
-    embedded?.kill()
-    guard let folder else { return }
-    _ = try? Self.script(["stop", folder])
-    try? FileManager.default.removeItem(atPath: folder)
-  }
+  deinit { embedded?.kill() }
 
   /// The embedded one neither answers nor ends while this is true.
   var isPaused = false {
     didSet { embedded?.send(isPaused ? SIGSTOP : SIGCONT) }
-  }
-
-  static let realScript: String? = {
-    let path =
-      ProcessInfo.processInfo.environment["THALWEG_TEST_KAFKA"] ?? Places.shared + "/kafka/kafka.sh"
-    return FileManager.default.isExecutableFile(atPath: path) ? path : nil
-  }()
-
-  /// Spawned by hand and answered into a file: the broker inherits what Foundation's Process waits on, and keeps it.
-  private static func script(_ arguments: [String]) throws -> String {
-    let file = NSTemporaryDirectory() + "thalweg-\(UUID().uuidString).out"
-    defer { try? FileManager.default.removeItem(atPath: file) }
-    let words = ["/bin/bash", "-c", "exec bash \"$@\" > '\(file)' 2>/dev/null", "kafka", realScript!] + arguments
-    var argv = words.map { strdup($0) } + [nil]
-    defer { for word in argv { free(word) } }
-    var child = pid_t()
-    guard posix_spawn(&child, "/bin/bash", nil, nil, &argv, environ) == 0 else { throw CocoaError(.fileNoSuchFile) }
-    var status: Int32 = 0
-    waitpid(child, &status, 0)
-    return String(decoding: try Data(contentsOf: URL(fileURLWithPath: file)), as: UTF8.self)
-      .trimmingCharacters(in: .whitespacesAndNewlines)
   }
 
   /// Where every partition of the topics begins and ends.

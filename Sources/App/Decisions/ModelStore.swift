@@ -1,23 +1,16 @@
 import Bandits
 import JSON
 import Options
+import Pipeline
 import Ports
 
-/// Published models as the feature store holds them: `model:{name}`, field `snapshot`.
+/// Published models as the verbs ask for them; ``PublishedModels`` is how serving reads them.
 enum ModelStore {
-  /// Names of all published models, sorted.
-  static func names(_ reader: any FeatureReader) throws -> [String] {
-    try reader.keys(prefix: "model:", limit: 1000).map { String($0.dropFirst("model:".count)) }.sorted()
-  }
-
   /// The latest snapshot of a model and the version it was published under; nil = none.
   static func read(_ name: String, _ reader: any FeatureReader) throws -> (model: PublishedModel, version: String)? {
-    guard let fields = try reader.hash("model:" + name),
-      let snapshot = fields.first(where: { $0.name == "snapshot" })?.value
-    else { return nil }
-    let version = fields.first { $0.name == "v" }.map { String(decoding: $0.value, as: UTF8.self) } ?? ""
+    guard let stored = try PublishedModels.stored(name, in: reader), let snapshot = stored.snapshot else { return nil }
     do {
-      return (try PublishedModel(decoding: snapshot), version)
+      return (try PublishedModel(decoding: snapshot), stored.version)
     } catch {
       throw Failure(
         ExitCode.data,
@@ -29,7 +22,7 @@ enum ModelStore {
 
   /// The named model, or the only one there is.
   static func one(_ name: String, _ reader: any FeatureReader) throws -> (model: PublishedModel, version: String) {
-    let names = try Worded.errors { try ModelStore.names(reader) }
+    let names = try Worded.errors { try PublishedModels.names(in: reader) }
     let wanted = name.isEmpty && names.count == 1 ? names[0] : name
     guard !wanted.isEmpty else {
       throw names.isEmpty

@@ -1,6 +1,7 @@
 import Bandits
 import JSON
 import Options
+import Pipeline
 import Ports
 import Telemetry
 
@@ -17,7 +18,7 @@ struct BanditShow: Verb {
       let found = try ModelStore.one(model, reader)
       return show(found.model, found.version, context)
     }
-    let names = try Worded.errors { try ModelStore.names(reader) }
+    let names = try Worded.errors { try PublishedModels.names(in: reader) }
     guard !names.isEmpty else { throw Failure(ExitCode.failed, "no model is published yet") }
     var rows: [[String]] = []
     for name in names {
