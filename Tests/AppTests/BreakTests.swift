@@ -139,11 +139,12 @@ import Testing
     #expect(stage.worker.wait { $0.events == 4000 }, "folding does not wait")
     #expect((stage.worker.metric("thalweg_dirty_keys") ?? 0) > 0)
     #expect(stage.worker.metric("thalweg_redis_up") == 1)
-    #expect(stage.worker.wait { !$0.lines("the feature store answers slowly; keys wait, events are folded on").isEmpty })
+    let line = "the feature store answers slowly; keys wait, events are folded on"
+    #expect(stage.worker.wait { !$0.lines(line).isEmpty })
     stage.redis.cli("CLIENT", "UNPAUSE")
     try stage.finish()
     stage.worker.expectLine(
-      "the feature store answers slowly; keys wait, events are folded on",
+      line,
       mend: "look at its load, at slow commands of others (SLOWLOG GET) and at the network")
     #expect(stage.worker.lines("the feature store failed; keys wait for its return").isEmpty)
   }
