@@ -11,7 +11,7 @@ public import Ports
 /// All partitions share one queue, read by callback: one lock for a run of messages, and no wait once it is empty.
 public final class KafkaSource: EventSource {
   private let config: KafkaConfig
-  private let reader: KafkaClient
+  let reader: KafkaClient
   private var seat: GroupSeat?
   private var queue: OpaquePointer?
   private var lane: UnsafeMutablePointer<Lane>?

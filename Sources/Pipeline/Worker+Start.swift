@@ -184,8 +184,8 @@ extension Worker {
 
   private func openLog(isNew: Bool, mayBeOlder: Bool) throws(WorkerFault) {
     do {
-      try checkIdentity()
       let found = try source.partitions(of: options.inputs.map(\.name))
+      try checkIdentity()  // brokers that do not answer are no reason to believe in any
       let logs = Dictionary(uniqueKeysWithValues: zip(found, try source.watermarks(found, timeoutMs: 10_000)))
       var places = Dictionary(uniqueKeysWithValues: manifest.sources.enumerated().map { ($1.partition, $0) })
       for partition in found where places[partition] == nil {

@@ -22,6 +22,8 @@ final class Database {
     /// Most pages the file may have; 0 = as many as fit the disk.
     var maxPageCount = 0
     var isReadOnly = false
+    /// The file is its owner's alone (0600), and what SQLite makes beside it; an older one becomes so.
+    var isPrivate = false
     /// A commit waits until the disk has it: survives the machine, not only the process.
     var survivesPower = false
   }
@@ -35,6 +37,7 @@ final class Database {
   init(_ path: String, _ options: Options) throws(DatabaseError) {
     self.path = path
     walPages.initialize(to: 0)
+    if options.isPrivate && !options.isReadOnly { Self.makePrivate(path) }
     var opened: OpaquePointer?
     let flags =
       (options.isReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) | SQLITE_OPEN_NOMUTEX
@@ -69,6 +72,17 @@ final class Database {
   deinit {
     sqlite3_close_v2(handle)
     walPages.deallocate()
+  }
+
+  /// Closes a file to others, or makes an empty one that is. What exists is not opened for it: SQLite's locks on a file
+  /// end with any descriptor of the process that is closed on it.
+  private static func makePrivate(_ path: String) {
+    let made = Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard made < 0 else {
+      Glibc.close(made)
+      return
+    }
+    for suffix in ["", "-wal", "-shm"] { chmod(path + suffix, 0o600) }
   }
 
   /// Bytes in the write-ahead log that the last commit left.
@@ -109,10 +123,11 @@ final class Database {
     walPages.pointee = 0
   }
 
-  /// Copies the whole database, as it is at one instant, while others write to it.
+  /// Copies the whole database, as it is at one instant, while others write to it; the copy is its owner's alone.
   func copy(to target: String) throws(DatabaseError) {
     let partial = target + ".partial"
     unlink(partial)
+    Self.makePrivate(partial)
     var opened: OpaquePointer?
     let code = sqlite3_open_v2(partial, &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nil)
     defer { sqlite3_close_v2(opened) }

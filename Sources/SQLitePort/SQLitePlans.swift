@@ -151,6 +151,7 @@ public final class SQLitePlans: PlanLog, @unchecked Sendable {
     opening.cacheBytes = 4 << 20
     opening.maxPageCount = maxPageCount
     opening.isReadOnly = isReadOnly
+    opening.isPrivate = true
     opening.survivesPower = survivesPower
     let database = try Database(path, opening)
     let format = try database.integer("PRAGMA user_version")

@@ -113,6 +113,7 @@ public final class SQLiteState: StateStore, @unchecked Sendable {
     opening.pageSize = options.pageSize
     opening.maxPageCount = options.maxPageCount
     opening.isReadOnly = options.isReadOnly
+    opening.isPrivate = true
     opening.survivesPower = options.survivesPower
     let database = try Database(path, opening)
     let format = try database.integer("PRAGMA user_version")

@@ -48,6 +48,26 @@ import Testing
     #expect(try plans.plans(after: 0).map(\.turn) == [7])
   }
 
+  @Test func `files of state and plans are their owner's alone, also those of before and copies`() throws {
+    let scratch = Scratch()
+    func mode(_ name: String) throws -> Int? {
+      try FileManager.default.attributesOfItem(atPath: scratch.file(name))[.posixPermissions] as? Int
+    }
+    try Data().write(to: URL(fileURLWithPath: scratch.file("plans.db")))
+    #expect(chmod(scratch.file("plans.db"), 0o644) == 0)
+    let plans = try SQLitePlans(path: scratch.file("plans.db"))
+    try plans.append(turn: 1, plan(1))
+    try plans.backup(to: scratch.file("copy.db"))
+    let state = try SQLiteState(path: scratch.file("state.db"))
+    var snapshot = Snapshot()
+    snapshot.manifest = [1]
+    _ = try state.save(snapshot)
+    for name in ["plans.db", "plans.db-wal", "plans.db-shm", "copy.db", "state.db", "state.db-wal", "state.db-shm"] {
+      #expect(try mode(name) == 0o600, "\(name)")
+    }
+    #expect(try SQLitePlans(path: scratch.file("copy.db"), isReadOnly: true).plans(after: 0).map(\.plan) == [plan(1)])
+  }
+
   @Test func `a plan is there after a kill right behind it`() throws {
     let scratch = Scratch()
     let plans = try SQLitePlans(path: scratch.file("plans.db"))

@@ -19,9 +19,13 @@ final class RealKafka {
     bootstrap = try Self.run(settings.joined(separator: " "), ["start", scratch.path + "/k"])
   }
 
-  deinit { _ = try? Self.run("", ["stop", scratch.path + "/k"]) }
+  deinit { stop() }
 
   var folder: String { scratch.path + "/k" }
+
+  func stop() { _ = try? Self.run("", ["stop", folder]) }
+  /// After ``stop()``: the same cluster on the same ports.
+  func start() throws { _ = try Self.run("KAFKA_OPTS='-Xms300m -Xmx300m -XX:TieredStopAtLevel=1'", ["start", folder]) }
   var secureBootstrap: String { (try? Self.run("", ["bootstrap", folder, "secure"])) ?? "" }
 
   /// One of Kafka's own tools.

@@ -10,6 +10,13 @@ import Testing
     var worker = try life.begin()
     scene.untilTurn(3)
     #expect(try life.ask(["state", "backup", backup]).code == 0)
+    for path in [life.folder, backup] {
+      for name in try FileManager.default.contentsOfDirectory(atPath: path)
+      where name.hasPrefix("state.db") || name.hasPrefix("plans.db") {
+        #expect(try Self.mode(path + "/" + name) == 0o600, "\(path)/\(name)")
+      }
+    }
+    #expect(try Self.mode(life.folder) == 0o700)
     let other = Life(name: "other", broker: scene.broker, scratch: scene.scratch)
     let refused = try other.ask(["state", "restore", backup], withErrors: true)
     #expect(refused.code != 0 && refused.text.contains("a backup of group scene"), "\(refused.text)")
@@ -116,6 +123,10 @@ import Testing
     try life.finish()
     let isEqual = try scene.dump == before
     #expect(isEqual)
+  }
+
+  private static func mode(_ path: String) throws -> Int? {
+    try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
   }
 
   /// The newest version that the feature store has seen.

@@ -6,7 +6,7 @@ struct WorkerVerb: Verb {
   static let about = "Attaches to the event topics, learns, publishes; runs until it is told to stop."
   static let notes = """
     Joins the group of kafka.group and reads every topic of the mapping. State and position live in state_dir: a \
-    restart continues exactly there. Ends by itself with --until caught-up.
+    restart continues exactly there. Waits for brokers that do not answer. Ends by itself with --until caught-up.
     """
   static let settings = ["from", "until", "accept_gap", "state_dir", "catalog.files", "shards"]
   static let isService = true
@@ -19,6 +19,8 @@ struct WorkerVerb: Verb {
     try Worded.errors {
       var progress = BackfillProgress()
       let isBackfill = context.settings.until == .caughtUp
+      // A service waits for its brokers; a run that ends by itself fails where they do not answer.
+      host.waitsForLog = !isBackfill
       try host.run {
         service.tick()
         if isBackfill { progress.show(host.worker, context.output) }

@@ -42,7 +42,9 @@ struct MetricsReporter {
     return total >= before ? Int(clamping: total - before) : 0
   }
 
-  mutating func report(_ worker: Worker, _ status: WorkerStatus) {
+  /// - Parameter awaited: What the worker's start waits for.
+  mutating func report(_ worker: Worker, _ status: WorkerStatus, awaited: Awaited.What? = nil) {
+    let isLogAway = worker.secondsWithoutLog > 0 || awaited == .log
     reportLag(worker, status)
     reportEvents(worker, status)
     reportDrift(worker.status.drift)
@@ -54,15 +56,16 @@ struct MetricsReporter {
     metrics.rebalances.add(growth("rebalances", UInt64(troubles.rebalances)))
     metrics.kafkaErrors.with("commit").add(growth("commit", UInt64(troubles.commitFailures)))
     metrics.kafkaErrors.with("consume").add(growth("kafka errors", worker.status.kafkaErrors))
-    metrics.kafkaUp.set(worker.secondsWithoutLog > 0 ? 0 : 1)
+    metrics.kafkaUp.set(isLogAway ? 0 : 1)
+    metrics.redisUp.set(worker.secondsWithoutStore > 0 || awaited == .store ? 0 : 1)
     metrics.ready.set(status.isReady ? 1 : 0)
-    metrics.consumerStatus.with(group).set(Self.state(worker, status))
+    metrics.consumerStatus.with(group).set(Self.state(worker, status, isLogAway))
   }
 
   /// Burrow's states: 1 ok, 2 behind, 3 the log does not answer, 4 stopped.
-  private static func state(_ worker: Worker, _ status: WorkerStatus) -> Double {
+  private static func state(_ worker: Worker, _ status: WorkerStatus, _ isLogAway: Bool) -> Double {
     if worker.pauseReason != nil { return 4 }
-    if worker.secondsWithoutLog > 0 { return 3 }
+    if isLogAway { return 3 }
     return status.isReady || status.lag == 0 ? 1 : 2
   }
 
@@ -144,7 +147,6 @@ struct MetricsReporter {
     metrics.redisErrors.with("publish").add(errors)
     metrics.featureWriteErrors.with("all").add(errors)
     if let freshness = status.freshnessS { metrics.featureFreshness.with("all", group).set(freshness) }
-    metrics.redisUp.set(worker.secondsWithoutStore > 0 ? 0 : 1)
   }
 
   private static let outcomes: [(Learners.Counter, String)] = [

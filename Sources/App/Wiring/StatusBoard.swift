@@ -72,7 +72,9 @@ final class StatusBoard: StatusProvider {
   }
 
   /// Called on the worker's thread.
-  func update(_ worker: Worker) -> WorkerStatus {
+  ///
+  /// - Parameter awaited: What its start waits for.
+  func update(_ worker: Worker, awaited: Awaited? = nil) -> WorkerStatus {
     let wall = SystemClock().wallMs
     var status = WorkerStatus()
     status.version = version
@@ -95,7 +97,7 @@ final class StatusBoard: StatusProvider {
     fillAlerts(worker, &status)
     fillDeadLetters(worker, &status)
     status.spotlight = Spotlight.of(worker)
-    let refusal = refusal(worker)
+    let refusal = awaited?.reason ?? refusal(worker)
     status.isReady = refusal == nil
     status.state = refusal ?? "live"
     if settings.drift.bucket.wholeMilliseconds < 60_000 { status.note = "drift windows are shortened to seconds" }

@@ -15,8 +15,14 @@ final class WorkerHost {
   let directory: StateDirectory
   private(set) var worker: Worker
   private let clock = SystemClock()
-  private let makeWorker: () throws -> Worker
+  private let makeParts: () throws -> (Worker, KafkaSource)
   private let catalog: [ReferenceRow]
+  /// The worker's log.
+  private var source: KafkaSource
+  /// What the start waits for; nil = nothing.
+  private(set) var awaited: Awaited?
+  /// Whether a start waits, without end, for brokers that do not answer; else it fails.
+  var waitsForLog = false
   /// Rows of the catalog files.
   var catalogRows: Int { catalog.count }
 
@@ -31,19 +37,22 @@ final class WorkerHost {
     catalog = try CatalogFiles.read(settings.catalog.files)
     var saving = SQLiteState.Options()
     saving.survivesPower = settings.durability == .power
-    makeWorker = { [saving] in
+    makeParts = { [saving] in
       let kafka = settings.kafkaConfig(instanceID: directory.instanceID, joinsGroup: joinsGroup)
       if let problem = kafka.problem() { throw problem }
-      return parts.worker(
-        source: try KafkaSource(kafka), store: try Self.store(settings),
-        outlet: try KafkaOutlet(kafka, topics: []),
+      let source = try KafkaSource(kafka)
+      let worker = parts.worker(
+        source: source, store: try Self.store(settings), outlet: try KafkaOutlet(kafka, topics: []),
         state: try SQLiteState(path: directory.statePath, options: saving),
         plans: try SQLitePlans(path: directory.plansPath, survivesPower: saving.survivesPower),
         clock: clock)
+      return (worker, source)
     }
     StateRequest.carryOut(in: directory)
-    worker = try makeWorker()
+    (worker, source) = try makeParts()
   }
+
+  private func makeWorker() throws { (worker, source) = try makeParts() }
 
   static func store(_ settings: Settings) throws -> any FeatureStore {
     switch settings.store.kind {
@@ -67,41 +76,93 @@ final class WorkerHost {
     }
   }
 
-  /// Starts; a damaged state, already set aside, is rebuilt from the log. Without a state it waits for the store.
+  /// Starts; a damaged state, already set aside, is rebuilt from the log. Without a state it waits for the store, and
+  /// with ``waitsForLog`` for brokers that do not answer.
   ///
-  /// - Parameter each: Asked ten times a second while it waits; false = give up.
+  /// - Parameter each: Asked some times a second while it waits; false = give up.
   /// - Returns: False = it gave up.
   @discardableResult
   func start(while each: () -> Bool = { true }) throws -> Bool {
-    var hasSaid = false
     while true {
+      guard try reachLog(while: each) else { return false }
       switch try begin() {
-      case .begun: return true
+      case .begun:
+        answered()
+        return true
       case .damaged(let text):
         Log.shared.error(
           "the state was damaged and set aside; it is rebuilt from the log",
           mend: "nothing, if the log reaches back far enough; else restore a state backup", ["cause": .text(text)])
       case .storeAway(let text):
-        if !hasSaid {
+        if isAway(.store, text) {
           Log.shared.warning(
             "there is no state and the feature store does not answer; waiting for it",
             mend: "start it, or check redis.url", ["cause": .text(text)])
         }
-        hasSaid = true
-        for _ in 0..<10 {
-          guard each() else { return false }
-          usleep(100_000)
-        }
+        guard pause(while: each) else { return false }
+      case .logAway(let text):
+        logIsAway(text)
+        guard pause(while: each) else { return false }
       }
       worker.close()
-      worker = try makeWorker()
+      try makeWorker()
     }
+  }
+
+  /// Returns once brokers answer; false = it gave up. What they refuse is thrown.
+  private func reachLog(while each: () -> Bool) throws -> Bool {
+    guard waitsForLog else { return true }
+    let patientUntil = clock.monotonicNs + 2_000_000_000  // a long way there is no absence
+    while true {
+      do throws(PortError) {
+        try source.reach(parts.options.inputs.map(\.name), timeoutMs: 500)
+        return true
+      } catch {
+        guard error.isRetriable else { throw WorkerFault.port(error) }
+        if clock.monotonicNs > patientUntil { logIsAway(error.message) }
+      }
+      guard each() else { return false }
+    }
+  }
+
+  private func logIsAway(_ cause: String) {
+    guard isAway(.log, cause) else { return }
+    Log.shared.warning(
+      "Kafka does not answer; the worker starts once it does",
+      mend: "look at the brokers, at kafka.brokers and at the network; the worker goes on by itself",
+      ["cause": .text(cause)])
+  }
+
+  /// True = it was not known yet.
+  private func isAway(_ what: Awaited.What, _ cause: String) -> Bool {
+    guard awaited?.what != what else {
+      awaited?.cause = cause
+      return false
+    }
+    awaited = Awaited(what: what, cause: cause, sinceNs: clock.monotonicNs)
+    return true
+  }
+
+  private func answered() {
+    guard let awaited else { return }
+    let seconds = Double(clock.monotonicNs - awaited.sinceNs) / 1e9
+    Log.shared.info(awaited.what == .log ? "Kafka answers" : "the feature store answers", ["after_s": .real(seconds)])
+    self.awaited = nil
+  }
+
+  private func pause(while each: () -> Bool) -> Bool {
+    for _ in 0..<10 {
+      guard each() else { return false }
+      usleep(100_000)
+    }
+    return true
   }
 
   private enum Beginning {
     case begun
     case damaged(String)
     case storeAway(String)
+    case logAway(String)
   }
 
   private func begin() throws -> Beginning {
@@ -112,6 +173,7 @@ final class WorkerHost {
       switch error {
       case .state(.corrupt(let text)): return .damaged(text)
       case .storeAway(let cause): return .storeAway(cause.message)
+      case .port(let cause) where waitsForLog && cause.isRetriable: return .logAway(cause.message)
       default: throw error
       }
     }
@@ -130,7 +192,7 @@ final class WorkerHost {
       _ = try worker.stop(deadlineMs: 8000)
       guard isRestart else { return }
       StateRequest.carryOut(in: directory)
-      worker = try makeWorker()
+      try makeWorker()
       guard try start(while: each) else { return worker.close() }
     }
   }

@@ -51,8 +51,8 @@ final class WorkerService {
     let now = clock.monotonicNs
     guard now >= nextNs else { return }
     nextNs = now + 250_000_000
-    let status = board.update(host.worker)
-    reporter.report(host.worker, status)
+    let status = board.update(host.worker, awaited: host.awaited)
+    reporter.report(host.worker, status, awaited: host.awaited?.what)
     tell(status, at: now)
   }
 
