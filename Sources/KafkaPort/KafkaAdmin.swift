@@ -48,7 +48,7 @@ public enum TopicOutcome: Sendable, Equatable {
 /// Questions and orders for the cluster itself.
 public final class KafkaAdmin {
   private let config: KafkaConfig
-  private let client: KafkaClient
+  let client: KafkaClient
 
   public init(_ config: KafkaConfig) throws(PortError) {
     self.config = config

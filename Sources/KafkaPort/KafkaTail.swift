@@ -83,9 +83,9 @@ public final class KafkaTail {
         }
       list.add(partition, offset)
       ends[partition.partition] = mark.high
-      if offset < mark.high { open[partition.partition] = mark.high }
+      // Also what is empty is asked for once: only that tells whether this user may read it.
+      if offset < mark.high || !follow { open[partition.partition] = mark.high }
     }
-    if open.isEmpty && !follow { return }
     client.readMessages()
     let code = rd_kafka_assign(client.handle, list.raw)
     guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw client.explain(code, doing: "reading topic \(topic)") }

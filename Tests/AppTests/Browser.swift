@@ -53,7 +53,7 @@ final class Browser {
     if !session.isEmpty { message["sessionId"] = session }
     let bytes = try Array(JSONSerialization.data(withJSONObject: message)) + [0]
     guard write(commands, bytes, bytes.count) == bytes.count else { throw Failure(message: "the browser is gone") }
-    let end = Date().addingTimeInterval(20)
+    let end = Date().addingTimeInterval(60)
     while Date() < end {
       while let zero = received.firstIndex(of: 0) {
         let object = try JSONSerialization.jsonObject(with: Data(received[..<zero])) as? [String: Any]
@@ -89,12 +89,13 @@ final class Browser {
     return (result["result"] as? [String: Any])?["value"] as? String ?? "\(result)"
   }
 
-  /// Waits until an expression is true; false = not within five seconds.
+  /// Waits until an expression is true; false = not within half a minute, long for a loaded machine too.
   func wait(until expression: String) throws -> Bool {
-    for _ in 0..<100 {
+    let end = Date().addingTimeInterval(30)
+    repeat {
       if try evaluate(expression) == "true" { return true }
       usleep(50_000)
-    }
+    } while Date() < end
     return false
   }
 

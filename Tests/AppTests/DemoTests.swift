@@ -3,17 +3,27 @@ import JSON
 import Testing
 
 /// The whole system embedded in one process.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct DemoTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct DemoTests {
   @Test func `the demo's state replays while it runs; it ends with one JSON object, an alert fired and one resolved`()
     throws
   {
+    // Half a minute is enough for all of it; a machine that others keep busy gets more.
+    var said = ""
+    if try !shows(30, &said) { #expect(try shows(90, &said), "\(said)") }
+  }
+
+  /// False = it ran as it should, but was too slow to show everything within its time.
+  private func shows(_ seconds: Int, _ said: inout String) throws -> Bool {
     let scratch = Places.Scratch()
-    let demo = try Child(["demo", "--for", "30s", "--dir", scratch.path, "--output", "json"])
+    let demo = try Child(["demo", "--for", "\(seconds)s", "--dir", scratch.path, "--output", "json"])
     sleep(15)
     let replay = try Child(
       ["replay", "--plans", "--verify", "--config", scratch.path + "/demo.yaml"], errors: nil, mixed: true)
     let answered = String(decoding: replay.output(), as: UTF8.self)
-    #expect(replay.end() == 0 && answered.contains("all equal"), "\(answered)")
+    let replayed = replay.end()
+    // Broker and data are the demo's own: a replay that it outlived is the one that counts.
+    let isInTime = demo.isRunning
+    if isInTime { #expect(replayed == 0 && answered.contains("all equal"), "\(answered)") }
     let text = String(decoding: demo.output(), as: UTF8.self)
     #expect(demo.end() == 0)
     let last = try #require(text.split(separator: "\n").last)
@@ -22,9 +32,10 @@ import Testing
       answer.object?.map(\.key).sorted() == [
         "alerts_fired", "alerts_resolved", "dead_letters", "elapsed_s", "events", "events_per_s", "titles", "viewers",
       ])
-    #expect(answer["alerts_fired"]?.int64 ?? 0 >= 1 && answer["alerts_resolved"]?.int64 ?? 0 >= 1, "\(last)")
     #expect(answer["events"]?.int64 ?? 0 > 10_000 && answer["viewers"]?.int64 ?? 0 > 50, "\(last)")
     #expect(answer["titles"]?.int64 ?? 0 > 1000 && answer["events_per_s"]?.double ?? 0 > 0, "\(last)")
-    #expect(answer["elapsed_s"]?.double ?? 0 >= 30, "\(last)")
+    #expect(answer["elapsed_s"]?.double ?? 0 >= Double(seconds), "\(last)")
+    said = "in time: \(isInTime); \(last)"
+    return isInTime && answer["alerts_fired"]?.int64 ?? 0 >= 1 && answer["alerts_resolved"]?.int64 ?? 0 >= 1
   }
 }

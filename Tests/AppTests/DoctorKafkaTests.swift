@@ -66,6 +66,29 @@ struct DoctorKafkaTests {
     #expect(stranger["topic dlq.events"]?.mend.contains("Write") == true)
     #expect(stranger["group thalweg"]?.text.contains("Group authorization failed") == true)
 
+    // May look, and do nothing: what `Describe` alone shows must not pass for the right to read and write.
+    func allow(_ operation: String, _ resources: String...) throws {
+      _ = try kafka.acl(["--add", "--allow-principal", "User:mallory", "--operation", operation] + resources)
+    }
+    try allow(
+      "Describe", "--topic", "watch", "--topic", "dlq.events", "--topic", "alerts.drift", "--group", "thalweg")
+    let onlooker = examine("PLAIN", "mallory", "mallory-secret", topics: ["watch"])
+    #expect(onlooker["topic watch"]?.text == "3 partitions, 1 replicas; retention is not told (DescribeConfigs)")
+    #expect(onlooker["sample of watch"]?.verdict == .failed, "\(onlooker["sample of watch"]?.line ?? "")")
+    #expect(onlooker["topic dlq.events"]?.text == "1 partitions, this user may not write it")
+    #expect(onlooker["topic alerts.drift"]?.mend == "give this user the right Write on the topic")
+    #expect(onlooker["group thalweg"]?.text == "this user may see it, not join it")
+    try allow("Read", "--topic", "watch", "--group", "thalweg")
+    try allow("Write", "--topic", "dlq.events", "--topic", "alerts.drift")
+    let worker = examine("PLAIN", "mallory", "mallory-secret", topics: ["watch"])
+    #expect(worker.values.allSatisfy { $0.verdict != .failed }, "\(worker.values.map(\.line))")
+    #expect(worker["topic dlq.events"]?.text == "1 partitions, this user may write it")
+    #expect(worker["group thalweg"]?.text == "free")
+    let admin = try KafkaAdmin(KafkaConfig(brokers: kafka.bootstrap, group: "thalweg"))
+    let left = try admin.lag(of: ["watch", "dlq.events", "alerts.drift"])
+    admin.close()
+    #expect(left.count == 5 && left.allSatisfy { $0.log.high == 0 && $0.committed == nil }, "the doctor wrote: \(left)")
+
     let scram = examine("SCRAM-SHA-256", "alice", "alice-secret", topics: ["watch"])
     #expect((scram["librdkafka"]?.verdict == .failed) == (KafkaLibrary.version < "2.6.1"))
     #expect((scram["librdkafka"]?.verdict == .failed) == (scram["broker"]?.verdict == .failed))

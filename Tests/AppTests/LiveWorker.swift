@@ -28,7 +28,7 @@ final class LiveWorker {
   var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
 
   /// Base of its admin port, as its log names it.
-  lazy var url: String? = wait(20) {
+  lazy var url: String? = wait(60) {
     self.log.split(separator: "\n").lazy.compactMap { line in
       (try? JSONValue(parsing: String(line)))?["url"]?.string
     }.first
@@ -41,7 +41,7 @@ final class LiveWorker {
   }
 
   /// Waits until `/ready` says yes; the last answer otherwise.
-  func waitReady(_ seconds: Double = 30) -> String? {
+  func waitReady(_ seconds: Double = 60) -> String? {
     wait(seconds) { (try? self.get("/ready"))?.status == 200 ? "ready" : nil }
   }
 

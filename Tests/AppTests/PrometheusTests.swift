@@ -73,7 +73,7 @@ struct PrometheusTests {
     // Traffic with dead letters among it, until the rule has two samples to see a rate in.
     var sent = 0
     var firing: Set<String> = []
-    for _ in 0..<60 where !firing.isSuperset(of: ["ThalwegDeadLetters", "ThalwegDrift"]) {
+    for _ in 0..<200 where !firing.isSuperset(of: ["ThalwegDeadLetters", "ThalwegDrift"]) {
       try broker.send(
         (0..<20).map {
           $0 % 4 == 0
@@ -107,13 +107,13 @@ struct PrometheusTests {
     #expect(check.code == 0 && check.text == "", "\(check.text)")
 
     redis.stop()
-    for _ in 0..<60 where !firing.contains("ThalwegRedisDown") {
+    for _ in 0..<240 where !firing.contains("ThalwegRedisDown") {
       usleep(250_000)
       firing = prometheus.firing()
     }
     #expect(firing.contains("ThalwegRedisDown"), "\(firing)")
     worker.child.kill()
-    for _ in 0..<60 where !firing.contains("ThalwegDown") {
+    for _ in 0..<240 where !firing.contains("ThalwegDown") {
       usleep(250_000)
       firing = prometheus.firing()
     }
@@ -121,7 +121,7 @@ struct PrometheusTests {
   }
 }
 
-/// A Prometheus of the test's own, scraping twice a second, with our rules; only their patience (`for`) is shortened.
+/// A Prometheus of the test's own, scraping every second, with our rules; only their patience (`for`) is shortened.
 private final class Prometheus {
   private let process = Process()
   private let scratch = Places.Scratch()
@@ -136,7 +136,7 @@ private final class Prometheus {
     try scratch.write(
       "prometheus.yml",
       """
-      global: {scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}
+      global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 500ms}
       rule_files: [rules.yaml]
       scrape_configs:
         - job_name: thalweg
@@ -172,20 +172,26 @@ private final class Prometheus {
 
   /// Waits for it.
   func value(_ expression: String, is wanted: Double) -> Bool {
-    for _ in 0..<150 {
-      if query(expression).first?["value"]?[1]?.string.flatMap({ Double($0) }) == wanted { return true }
-      usleep(100_000)
-    }
-    return false
+    first(expression) { $0["value"]?[1]?.string.flatMap { Double($0) } == wanted ? true : nil } ?? false
   }
 
+  /// Waits for it too: one scrape that took too long, and no series is there for a moment.
   func isAbove0(_ expression: String) -> Bool {
-    (query(expression).first?["value"]?[1]?.string).flatMap { Double($0) } ?? 0 > 0
+    first(expression) { $0["value"]?[1]?.string.flatMap { Double($0) } ?? 0 > 0 ? true : nil } ?? false
   }
 
   /// Names of the labels that are the worker's own; nil = there is no such series.
   func labels(_ name: String) -> Set<String>? {
-    query(name).first?["metric"]?.object.map { Set($0.map(\.key)).subtracting(["__name__", "instance", "job"]) }
+    first(name) { $0["metric"]?.object.map { Set($0.map(\.key)).subtracting(["__name__", "instance", "job"]) } }
+  }
+
+  /// What is made of the first result, once something can be; nil = not within 15 seconds.
+  private func first<T>(_ expression: String, _ make: (JSONValue) -> T?) -> T? {
+    for _ in 0..<150 {
+      if let found = query(expression).first.flatMap(make) { return found }
+      usleep(100_000)
+    }
+    return nil
   }
 
   func firing() -> Set<String> {

@@ -64,7 +64,7 @@ import Testing
     let host = try WorkerHost(loaded: loaded, joinsGroup: false)
     host.lookNs = 1_000_000_000
     let service = try WorkerService(
-      host: host, context: Context(loaded: loaded, output: Output(capturing: .table)), patience: 1.5)
+      host: host, context: Context(loaded: loaded, output: Output(capturing: .table)), patience: 3)
     defer { service.close() }
     let client = try #require(service.url.flatMap { Client(url: $0) })
     enum Phase { case begins, away, refused, back }

@@ -33,6 +33,11 @@ final class RealKafka {
     try Self.run("", ["tool", name, "--bootstrap-server", bootstrap] + words)
   }
 
+  /// `kafka-acls` with these words.
+  func acl(_ words: [String]) throws -> String {
+    try Self.run("", ["tool", "acls", "--bootstrap-server", bootstrap] + words)
+  }
+
   func create(_ topic: String, partitions: Int = 1, _ settings: String...) throws {
     _ = try Self.run(
       "",

@@ -93,7 +93,8 @@ import Testing
     metrics.prepare(topic: "watch", type: "watch", reasons: ["bad_json"])
     metrics.lagRecords.with("watch", "0").set(3)
     metrics.groupLag.with("c", "g", "watch", "0").set(3)
-    metrics.drift("page_hinkley", "completion", "high")
+    metrics.driftAlerts.with("page_hinkley", "completion", "high").add()
+    metrics.driftActive.with("page_hinkley", "completion", "high").add(1)
     let promtool = Process()
     promtool.executableURL = URL(fileURLWithPath: "/usr/bin/promtool")
     promtool.arguments = ["check", "metrics"]
@@ -117,11 +118,4 @@ import Testing
   }
 
   private func text(_ metrics: Metrics) -> String { String(decoding: metrics.exposition(), as: UTF8.self) }
-}
-
-extension WorkerMetrics {
-  fileprivate func drift(_ detector: String, _ metric: String, _ severity: String) {
-    let moment = DriftMoment(detector: detector, metric: metric, severity: severity, isFiring: true)
-    moment.emit(self, Log(level: .error))
-  }
 }

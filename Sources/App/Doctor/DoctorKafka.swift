@@ -34,7 +34,7 @@ struct DoctorKafka {
     defer { admin.close() }
     broker(config)
     topics(mapping, found, admin)
-    outlets(admin)
+    outlets(written(found.keys.map { mapping.inputs[$0] }), admin, config)
     group(admin)
     for (index, input) in mapping.inputs.enumerated() where found[index] != nil && !input.isReference {
       sample(mapping, index, config)
@@ -112,11 +112,13 @@ struct DoctorKafka {
     return .ok(name, topic.settings == nil ? text + "; retention is not told (DescribeConfigs)" : text)
   }
 
-  private func outlets(_ admin: KafkaAdmin) {
-    for topic in [settings.kafka.deadLetterTopic, settings.kafka.alertsTopic] where !topic.isEmpty {
+  /// The topics we write: each must exist and take our records, which is asked without writing one.
+  private func outlets(_ topics: [String], _ admin: KafkaAdmin, _ config: KafkaConfig) {
+    var found: [TopicDescription] = []
+    for topic in topics {
       do {
-        if let found = try admin.describe(topic: topic) {
-          say(.ok("topic \(topic)", "\(found.partitionCount) partitions, written by us"))
+        if let known = try admin.describe(topic: topic) {
+          found.append(known)
         } else {
           say(
             .failed(
@@ -126,12 +128,46 @@ struct DoctorKafka {
         }
       } catch { say(.failed("topic \(topic)", "\(error)", mend: "give this user the right to describe and write it")) }
     }
+    let rights: [String: KafkaRight]
+    do { rights = try KafkaRights.write(found.map(\.name), config) } catch {
+      rights = Dictionary(found.map { ($0.name, .unknown("\(error)")) }) { first, _ in first }
+    }
+    for topic in found { say(Self.judge(topic, write: rights[topic.name])) }
+  }
+
+  /// What a topic must be to be written; nil = the broker has no access rules to ask.
+  static func judge(_ topic: TopicDescription, write: KafkaRight?) -> Finding {
+    let name = "topic \(topic.name)"
+    let text = "\(topic.partitionCount) partitions, "
+    switch write {
+    case .granted: return .ok(name, text + "this user may write it")
+    case .denied:
+      return .failed(name, text + "this user may not write it", mend: "give this user the right Write on the topic")
+    case .unknown(let why): return .skipped(name, text + "whether this user may write it is not known: \(why)")
+    case nil: return .ok(name, text + "written by us")
+    }
+  }
+
+  /// Topics that the settings and this mapping make us write.
+  private func written(_ inputs: [CompiledMapping.Input]) -> [String] {
+    let hasDecisions = settings.decisionOptions() != nil && inputs.contains { $0.emits.contains("decision") }
+    let all =
+      [settings.kafka.deadLetterTopic, settings.kafka.alertsTopic]
+      + (hasDecisions ? [settings.kafka.resolvedTopic] : [])
+    return Set(all).filter { !$0.isEmpty }.sorted()
   }
 
   private func group(_ admin: KafkaAdmin) {
     let name = "group \(settings.kafka.group)"
     do throws(PortError) {
       guard let members = try members(admin) else { return say(.skipped(name, "the broker cannot tell")) }
+      switch admin.mayReadGroup() {
+      case .granted: break
+      case .denied:
+        return say(
+          .failed(name, "this user may see it, not join it", mend: "give this user the right Read on the group"))
+      case .unknown(let why): say(.skipped("right to \(name)", why))
+      }
       if members.isEmpty { return say(.ok(name, "free")) }
       let text = "held by \(members.map(\.description).joined(separator: ", "))"
       if let holder = StateDirectory.holder(of: settings.stateDir) {
