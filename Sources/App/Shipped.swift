@@ -330,6 +330,8 @@ public enum Shipped {
       plan:
         # How long plans are kept for replay. 1m to 3650d.
         # keep: 7d
+        # Room that plans take on the disk; beyond it the oldest go before their time. 1MiB to 64TiB.
+        # max_bytes: 4GiB
 
       # The trust score of titles.
       trust:

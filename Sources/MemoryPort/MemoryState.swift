@@ -89,6 +89,7 @@ public final class MemoryPlans: PlanLog, @unchecked Sendable {
   public init(faults: Faults = Faults()) { self.faults = faults }
 
   public var count: Int { rows.count }
+  public var bytes: Int { rows.reduce(0) { $0 + $1.plan.count } }
 
   public func append(turn: UInt64, _ plan: [UInt8]) throws(StateFault) {
     let outcome = faults.strike("plans.append")

@@ -66,13 +66,15 @@ extension Worker {
     prunePlans()
   }
 
-  /// Plans older than `plan.keep` go, once a minute, some at a time; those behind the last checkpoint always stay.
+  /// Plans older than `plan.keep`, and the oldest of more than `plan.max_bytes`, go once a minute, some at a time; those
+  /// behind the last checkpoint always stay.
   private func prunePlans() {
     let now = clock.monotonicNs
     if pruneNs == 0 { pruneNs = now + Self.pruneEveryNs }
     guard now >= pruneNs else { return }
     do throws(StateFault) {
-      let isMore = try pruneSome(before: clock.wallMs - options.planKeepMs)
+      let isOverfull = try pruneExcess()
+      let isMore = try pruneSome(before: clock.wallMs - options.planKeepMs) || isOverfull
       pruneNs = isMore ? now : now + Self.pruneEveryNs
     } catch {
       pruneNs = now + Self.pruneEveryNs
@@ -85,6 +87,18 @@ extension Worker {
   private static let pruneEveryNs: Int64 = 60_000_000_000
   /// Plans that leave at once: some tens of milliseconds.
   private static let pruneAtOnce: UInt64 = 20_000
+
+  /// Forgets the share of the turns that is above the room; true = it was more than goes at once.
+  private func pruneExcess() throws(StateFault) -> Bool {
+    let held = plans.bytes
+    guard held > options.planMaxBytes, let oldest = try plans.plans(after: 0, limit: 1).first?.turn,
+      oldest < committedTurn
+    else { return false }
+    let share = Double(held - options.planMaxBytes) / Double(held)
+    let excess = UInt64(Double(committedTurn - oldest) * share) + 1
+    try plans.prune(upTo: oldest + min(excess, Self.pruneAtOnce) - 1)
+    return excess > Self.pruneAtOnce
+  }
 
   /// Finds the last plan made before a moment by halving: plans know when they were made, whichever process made them.
   /// True = more of them are left.

@@ -30,6 +30,8 @@ public struct WorkerOptions: Sendable {
   public var pollLimit = 8192
   public var checkpointIntervalMs = 1000
   public var planKeepMs: Int64 = 7 * 86_400_000
+  /// Room they may take; beyond it the oldest go before their time.
+  public var planMaxBytes = 4 << 30
   public var shards = 1
   public var dedupWindowMs: Int64 = 86_400_000
   public var dedupMaxBytes = 64 << 20

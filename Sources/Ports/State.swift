@@ -70,6 +70,8 @@ public protocol PlanLog: AnyObject, Sendable {
   func append(turn: UInt64, _ plan: [UInt8]) throws(StateFault)
   /// The first plans after a turn, oldest first, at most so many.
   func plans(after turn: UInt64, limit: Int) throws(StateFault) -> [(turn: UInt64, plan: [UInt8])]
+  /// Room that the plans take, nearly.
+  var bytes: Int { get }
   /// Forgets plans up to a turn.
   func prune(upTo turn: UInt64) throws(StateFault)
   func close()

@@ -51,6 +51,16 @@ public final class SQLitePlans: PlanLog, @unchecked Sendable {
     return isEmpty ? 0 : last.turn
   }
 
+  /// Pages in use, without the write-ahead log. The file keeps the room of what was pruned, for the plans to come.
+  public var bytes: Int {
+    gate.lock()
+    defer { gate.unlock() }
+    guard let database, let pages = try? database.integer("PRAGMA page_count"),
+      let free = try? database.integer("PRAGMA freelist_count")
+    else { return 0 }
+    return Int(pages - free) * database.pageSize
+  }
+
   public func append(turn: UInt64, _ plan: [UInt8]) throws(StateFault) {
     gate.lock()
     defer { gate.unlock() }

@@ -30,7 +30,9 @@ import Testing
     #expect(try plans.plans(after: 0).map(\.turn) == Array(1...200))
     #expect(try plans.plans(after: 150).map(\.plan) == (151...200).map(plan))
     #expect(try plans.plans(after: 150, limit: 3).map(\.turn) == [151, 152, 153])
+    let room = plans.bytes
     try plans.prune(upTo: 190)
+    #expect(plans.bytes < room && plans.bytes > 0)
     #expect(try plans.plans(after: 0).map(\.turn) == Array(191...200))
     try plans.append(turn: 201, [])
     #expect(try plans.plans(after: 199).map(\.turn) == [200, 201])

@@ -99,6 +99,7 @@ import Testing
         #expect(world.regressions.isEmpty)
       }
     }
+    if isComplete { print("arms: \(trace.count) effects, \(trace.count * 2) crashes") }
   }
 
   @Test func `a state whose arms were learned under another layout is refused`() throws {

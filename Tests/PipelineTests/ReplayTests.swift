@@ -79,6 +79,30 @@ import Testing
     #expect(zip(left, left.dropFirst()).allSatisfy { $1.turn == $0.turn + 1 })
   }
 
+  @Test func `the oldest plans go where all of them take more than plan max_bytes`() throws {
+    let world = World(Timeline(hasIdle: false))
+    world.options.planMaxBytes = 4000
+    try world.run()
+    let before = try world.plans.plans(after: 0)
+    #expect(before.count > 20 && world.plans.bytes > 8000)
+    try world.begin()
+    for n in 0..<1300 {
+      if n % 100 == 0 {
+        let time = Timeline.start + 20_000_000 + Int64(n) * 100
+        let value = #"{"schema":"search/1","event_id":"x\#(n)","timestamp":\#(time),"user_id":"u1","query":"q"}"#
+        world.log.append("events.search", 0, key: Array("u1".utf8), value: Array(value.utf8), timestamp: time)
+      }
+      _ = try world.worker.step(waitMs: 0)
+      world.clock.advance(ms: 100)
+    }
+    let left = try world.plans.plans(after: 0)
+    #expect(world.plans.bytes < 5000 && left.count > 5)
+    #expect(left.first!.turn > before.first!.turn && zip(left, left.dropFirst()).allSatisfy { $1.turn == $0.turn + 1 })
+    _ = try world.worker.stop(deadlineMs: 5000)
+    let error = #expect(throws: WorkerFault.self) { try replay(world) }
+    #expect(error.map { "\($0)".contains("the plans kept begin with turn \(left.first!.turn)") } == true)
+  }
+
   @Test func `plans that begin too late are refused, with what helps`() throws {
     let world = World()
     try world.run()

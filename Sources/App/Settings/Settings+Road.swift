@@ -48,6 +48,9 @@ public struct CheckpointSettings: Sendable {
 public struct PlanSettings: Sendable {
   @Option("keep", "How long plans are kept for replay.", in: .minutes(1)...(.days(3650)))
   public var keep: Duration = .days(7)
+  @Option(
+    "max_bytes", "Room that plans take on the disk; beyond it the oldest go before their time.",
+    in: .mebibytes(1)...(.gibibytes(65536))) public var maxBytes = ByteCount.gibibytes(4)
   public init() {}
 }
 

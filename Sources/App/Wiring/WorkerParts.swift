@@ -66,6 +66,7 @@ struct WorkerParts {
     options.alignMaxBytes = settings.align.maxBytes.bytes
     options.checkpointIntervalMs = Int(settings.checkpoint.interval.wholeMilliseconds)
     options.planKeepMs = settings.plan.keep.wholeMilliseconds
+    options.planMaxBytes = settings.plan.maxBytes.bytes
     options.shards = settings.shards
     options.dedupWindowMs = settings.dedup.window.wholeMilliseconds
     options.dedupMaxBytes = settings.dedup.maxBytes.bytes
