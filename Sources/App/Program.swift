@@ -71,7 +71,9 @@ public let program = Program<Context, Common>(
         [.verb("tail", AlertsTail.self)]),
       .group(
         "bandit", "The published models.",
-        [.verb("show", BanditShow.self), .verb("arms", BanditArms.self)]),
+        [
+          .verb("show", BanditShow.self), .verb("arms", BanditArms.self), .verb("explain", BanditExplain.self),
+        ]),
       .group(
         "decisions", "What was decided, and what it earned.",
         [.verb("tail", DecisionsTail.self), .verb("export", DecisionsExport.self)]),

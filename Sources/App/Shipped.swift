@@ -61,6 +61,11 @@ public enum Shipped {
         threshold: 0.35
         sigmas: 5
         unjudged: 10s
+      reward:
+        # Shortened: in production an item without feedback is given up after 5 minutes.
+        short_window: 2s
+      model:
+        interval: 500ms
       trend:
         tau: 1m
       log:

@@ -4,7 +4,8 @@ import Ports
 
 /// The demo's events: real viewing rows first, then an endless made-up audience in wall time.
 ///
-/// The audience reacts to titles by taste; from `breaksAt` to `mendsAt` (seconds of its life) one popular title stops
+/// Some come to a front page where nothing is ranked, the others are members (see `DemoAudience+Members.swift`). All react
+/// to titles by taste; from `breaksAt` to `mendsAt` (seconds of its life) one popular title stops
 /// playing after a few seconds, so that its completion falls and the drift rule has something to find.
 struct DemoAudience {
   struct Row {
@@ -25,8 +26,8 @@ struct DemoAudience {
   private static let madeUpViewers = 12_000
   private(set) var breaksAt = 8.0
   private(set) var mendsAt = 10.5
-  private var random = DemoRandom(0x5eed)
-  private var serial: UInt64 = 0
+  var random = DemoRandom(0x5eed)
+  var serial: UInt64 = 0
 
   init() {
     let packed = UnsafeBufferPointer(start: demo_events(), count: demo_events_count())
@@ -136,7 +137,7 @@ struct DemoAudience {
     writer.field("user_id", user)
   }
 
-  private mutating func impression(_ user: String, _ decision: String, _ items: [String], _ time: Int64) -> OutRecord {
+  mutating func impression(_ user: String, _ decision: String, _ items: [String], _ time: Int64) -> OutRecord {
     var writer = JSONWriter(reserving: 384)
     writer.beginObject()
     head(&writer, "impression", user, time)
@@ -153,22 +154,23 @@ struct DemoAudience {
     return OutRecord(topic: "events.impression", key: Array(user.utf8), value: writer.bytes, timestamp: time)
   }
 
-  private mutating func click(_ user: String, _ title: String, _ decision: String, _ position: Int, _ time: Int64)
-    -> OutRecord
-  {
+  mutating func click(
+    _ user: String, _ title: String, _ decision: String, _ position: Int, _ time: Int64, device: String = "tv"
+  ) -> OutRecord {
     var writer = JSONWriter(reserving: 256)
     writer.beginObject()
     head(&writer, "click", user, time)
     writer.field("content_id", title)
     writer.field("decision_id", decision)
     writer.field("position", position)
-    writer.field("device", "tv")
+    writer.field("device", device)
     writer.endObject()
     return OutRecord(topic: "events.click", key: Array(user.utf8), value: writer.bytes, timestamp: time)
   }
 
-  private mutating func watch(
-    _ user: String, _ title: String, _ decision: String, _ seconds: Double, _ length: Double, _ time: Int64
+  mutating func watch(
+    _ user: String, _ title: String, _ decision: String, _ seconds: Double, _ length: Double, _ time: Int64,
+    device: String = "tv"
   ) -> OutRecord {
     var writer = JSONWriter(reserving: 256)
     writer.beginObject()
@@ -177,7 +179,7 @@ struct DemoAudience {
     writer.field("decision_id", decision)
     writer.field("duration_seconds", (seconds * 10).rounded() / 10)
     writer.field("total_duration_seconds", length)
-    writer.field("device", "tv")
+    writer.field("device", device)
     writer.endObject()
     return OutRecord(topic: "events.watch", key: Array(user.utf8), value: writer.bytes, timestamp: time)
   }

@@ -20,6 +20,8 @@ final class StatusBoard: StatusProvider {
   private let patience: Double
   private let reads: CounterFamily?
   private let clock = Locked(RateMemory())
+  /// What stands beside the status's own note; empty = nothing.
+  let remark = Locked("")
   private let started = SystemClock().wallMs
 
   /// Counts of the last look, for rates.
@@ -100,7 +102,8 @@ final class StatusBoard: StatusProvider {
     let refusal = awaited?.reason ?? refusal(worker)
     status.isReady = refusal == nil
     status.state = refusal ?? "live"
-    if settings.drift.bucket.wholeMilliseconds < 60_000 { status.note = "drift windows are shortened to seconds" }
+    let shortened = settings.drift.bucket.wholeMilliseconds < 60_000 ? "drift windows are shortened to seconds" : ""
+    status.note = [shortened, remark.withLock { $0 }].filter { !$0.isEmpty }.joined(separator: "; ")
     shared.withLock {
       guard $0.stopping == nil else { return }
       $0.status = status

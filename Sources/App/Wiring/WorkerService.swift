@@ -46,6 +46,9 @@ final class WorkerService {
   var url: String? { server?.url }
   var status: WorkerStatus { board.status }
 
+  /// Has every picture from now on say this too.
+  func remark(_ text: String) { board.remark.withLock { $0 = text } }
+
   /// Takes the picture anew, four times a second.
   func tick() {
     let now = clock.monotonicNs
