@@ -74,8 +74,9 @@ public struct DecodedBatch: ~Copyable {
   public mutating func removeAll() {
     guard count > 0 || !payload.isEmpty else { return }
     count = 0
-    further.removeAll(keepingCapacity: true)
-    payload.removeAll(keepingCapacity: true)
+    // Most records are one event without payload: emptying an empty array is a call all the same.
+    if !further.isEmpty { further.removeAll(keepingCapacity: true) }
+    if !payload.isEmpty { payload.removeAll(keepingCapacity: true) }
   }
 
   public var events: [Event] { count == 0 ? [] : [first.pointee] + further }

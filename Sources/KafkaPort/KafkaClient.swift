@@ -25,11 +25,14 @@ final class KafkaClient {
   var onRebalance: ((_ isAssign: Bool, _ partitions: borrowing PartitionList) -> Void)?
   var onCommit: ((KafkaCode, _ partitions: borrowing PartitionList) -> Void)?
   private let log: LogLine
+  /// Called by the client's threads, so it lives as long.
+  private let pacer: FetchPacer?
 
   init(
     _ role: Role, _ config: KafkaConfig, defaults: [(name: String, value: String)] = [],
-    fixed: [(name: String, value: String)] = [], rebalances: Bool = false
+    fixed: [(name: String, value: String)] = [], rebalances: Bool = false, pacer: FetchPacer? = nil
   ) throws(PortError) {
+    self.pacer = pacer
     self.config = config
     log = LogLine(config.log)
     let conf = try ClientSettings(config, defaults: defaults, fixed: fixed).copy()
@@ -67,6 +70,7 @@ final class KafkaClient {
         }
       }
     }
+    pacer?.join(conf)
     var text = [CChar](repeating: 0, count: 512)
     let kind = role == .producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER
     guard let made = rd_kafka_new(kind, conf, &text, text.count) else {

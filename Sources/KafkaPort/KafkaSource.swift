@@ -12,6 +12,7 @@ public import Ports
 public final class KafkaSource: EventSource {
   private let config: KafkaConfig
   let reader: KafkaClient
+  private let pacer = FetchPacer()
   private var seat: GroupSeat?
   private var queue: OpaquePointer?
   private var lane: UnsafeMutablePointer<Lane>?
@@ -23,6 +24,9 @@ public final class KafkaSource: EventSource {
   private var pending: PortError?
   private var lastCommit: [TopicPartition: Int64] = [:]
   private var isClosed = false
+  /// A record of late, with what librdkafka keeps beside it.
+  private var recordBytes = KafkaSource.recordOverhead
+  private static let recordOverhead = 128
 
   /// Commits the broker refused or did not answer; the state does not depend on them.
   public var commitFailures: Int { seat?.commitFailures ?? 0 }
@@ -40,15 +44,15 @@ public final class KafkaSource: EventSource {
     reader = try KafkaClient(
       .consumer, config,
       defaults: [
-        // Below these a fast reader sleeps a second at a time; memory is bounded by fetch.max.bytes and pausing.
-        ("queued.min.messages", "10000000"), ("queued.max.messages.kbytes", "1000000"),
+        // Over these a partition sleeps for a second: far above where the pacer holds.
+        ("queued.min.messages", "10000000"), ("queued.max.messages.kbytes", "262144"),
         ("fetch.max.bytes", "4000000"), ("fetch.message.max.bytes", "1048576"), ("fetch.wait.max.ms", "20"),
         ("fetch.error.backoff.ms", "20"), ("check.crcs", "true"),
       ],
       fixed: [
         ("group.id", config.group), ("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"),
         ("auto.offset.reset", "error"), ("enable.partition.eof", "true"),
-      ])
+      ], pacer: pacer)
   }
 
   // MARK: Asking
@@ -126,7 +130,7 @@ public final class KafkaSource: EventSource {
         at: index, to: Lane.Topic(handle: handle, input: entries[0].input, sources: numbers, count: count))
     }
     lane = .allocate(capacity: 1)
-    lane!.initialize(to: Lane(client: reader.handle, topics: lanes, sink: Nowhere.only))
+    lane!.initialize(to: Lane(client: reader.handle, topics: lanes))
     reader.readMessages()
     queue = rd_kafka_queue_get_consumer(reader.handle)
     let code = rd_kafka_assign(reader.handle, list.raw)
@@ -145,12 +149,17 @@ public final class KafkaSource: EventSource {
     }
     now = csys_monotonic_ns()
     try seat?.serve(now: now)
-    lane.pointee.sink = sink
     lane.pointee.limit = limit
     lane.pointee.taken = 0
-    rd_kafka_consume_callback_queue(queue, Int32(clamping: timeoutMs), Lane.onMessage, lane)
-    lane.pointee.sink = Nowhere.only
+    lane.pointee.takenBytes = 0
+    withUnsafePointer(to: sink) {
+      lane.pointee.sink = $0
+      rd_kafka_consume_callback_queue(queue, Int32(clamping: timeoutMs), Lane.onMessage, lane)
+      lane.pointee.sink = nil
+    }
     let taken = lane.pointee.taken
+    if taken > 0 { recordBytes = lane.pointee.takenBytes / taken + Self.recordOverhead }
+    pacer.note(waitingBytes: rd_kafka_queue_length(queue) * recordBytes)
     if taken > 0 { reader.cutOff = nil }
     if !lane.pointee.notices.isEmpty { digest() }
     if pending == nil { pending = reader.fatal ?? reader.refusal }
@@ -274,10 +283,4 @@ public final class KafkaSource: EventSource {
   }
 
   deinit { close() }
-}
-
-/// Where records go that nobody asked for.
-private final class Nowhere: RecordSink, Sendable {
-  static let only = Nowhere()
-  func take(_ record: Record) {}
 }

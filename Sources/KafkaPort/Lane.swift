@@ -29,8 +29,9 @@ struct Lane {
   var lastInput = 0
   var limit = 0
   var taken = 0
-  /// Set for the length of one poll.
-  unowned(unsafe) var sink: any RecordSink
+  var takenBytes = 0
+  /// Set for the length of one poll. By address: a reference would be counted up and down at each record.
+  var sink: UnsafePointer<any RecordSink>?
   var notices: [Notice] = []
 
   /// Finds the source of a message whose topic or partition differs from the one before.
@@ -70,7 +71,7 @@ struct Lane {
     }
     var kind = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
     let time = rd_kafka_message_timestamp(message, &kind)
-    lane.pointee.sink.take(
+    lane.pointee.sink.unsafelyUnwrapped.pointee.take(
       Record(
         source: lane.pointee.lastSource, input: lane.pointee.lastInput, partition: message.pointee.partition,
         offset: message.pointee.offset, timestamp: kind == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : time,
@@ -78,6 +79,7 @@ struct Lane {
         value: message.pointee.payload.map { UnsafeRawBufferPointer(start: $0, count: message.pointee.len) },
         headers: KafkaHeaders(message: message)))
     lane.pointee.taken += 1
+    lane.pointee.takenBytes += message.pointee.len
     if lane.pointee.taken >= lane.pointee.limit { rd_kafka_yield(lane.pointee.client) }
   }
 }

@@ -143,7 +143,7 @@ public struct TitleFold: ~Copyable {
     return row
   }
 
-  private func trend(_ row: UnsafeMutablePointer<TitleRow>, _ event: UnsafePointer<Event>, _ weight: Double) {
+  private mutating func trend(_ row: UnsafeMutablePointer<TitleRow>, _ event: UnsafePointer<Event>, _ weight: Double) {
     TitleRow.decayed(
       &row.pointee.s.trend, &row.pointee.s.trendAt, add: weight, time: event.pointee.time,
       tau: options.trendTauMs)
@@ -177,7 +177,7 @@ public struct TitleFold: ~Copyable {
     }
   }
 
-  private func first(_ voter: UInt64, on day: Int64, _ row: UnsafeMutablePointer<TitleRow>) -> Bool {
+  private mutating func first(_ voter: UInt64, on day: Int64, _ row: UnsafeMutablePointer<TitleRow>) -> Bool {
     if row.pointee.votes.0.day == day { return row.pointee.votes.0.voters.insert(voter) }
     if row.pointee.votes.1.day == day { return row.pointee.votes.1.voters.insert(voter) }
     if day > row.pointee.votes.0.day {

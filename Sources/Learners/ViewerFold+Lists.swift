@@ -29,7 +29,7 @@ extension ViewerFold {
   }
 
   /// Counts against the cap; false (and counted) if it is reached.
-  func isWithinCap(
+  mutating func isWithinCap(
     _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ title: UInt32, _ what: Capped,
     _ tally: inout Tally
   ) -> Bool {
@@ -58,7 +58,7 @@ extension ViewerFold {
   }
 
   /// Remembers a rating as the latest; the one it replaces, in half stars.
-  func replaceRating(_ row: UnsafeMutablePointer<ViewerRow>, _ title: UInt32, _ half: Int32) -> Int32? {
+  mutating func replaceRating(_ row: UnsafeMutablePointer<ViewerRow>, _ title: UInt32, _ half: Int32) -> Int32? {
     let found = findLast(
       UInt64(title), shift: 32, in: UnsafePointer(row.pointee.ratings.base), count: row.pointee.ratings.count)
     var old: Int32?
@@ -72,7 +72,7 @@ extension ViewerFold {
     return old
   }
 
-  func setFlag(_ row: UnsafeMutablePointer<ViewerRow>, _ title: UInt32, _ flag: TitleFlag, on: Bool) {
+  mutating func setFlag(_ row: UnsafeMutablePointer<ViewerRow>, _ title: UInt32, _ flag: TitleFlag, on: Bool) {
     let found = findLast(
       UInt64(title), shift: 32, in: UnsafePointer(row.pointee.flags.base), count: row.pointee.flags.count)
     if found >= 0 {
@@ -88,7 +88,7 @@ extension ViewerFold {
     }
   }
 
-  func flags(_ row: UnsafeMutablePointer<ViewerRow>, of title: UInt32) -> UInt64 {
+  mutating func flags(_ row: UnsafeMutablePointer<ViewerRow>, of title: UInt32) -> UInt64 {
     guard !row.pointee.flags.isEmpty else { return 0 }
     let found = findLast(
       UInt64(title), shift: 32, in: UnsafePointer(row.pointee.flags.base), count: row.pointee.flags.count)
@@ -96,7 +96,8 @@ extension ViewerFold {
   }
 
   /// D3; liked, favorited, shared are the event's own fields, else what earlier interactions set.
-  func engagement(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ completion: Double) -> Double
+  mutating func engagement(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ completion: Double)
+    -> Double
   {
     let kept = flags(row, of: event.pointee.title)
     let flags = event.pointee.flags

@@ -4,7 +4,7 @@ import Kernels
 /// Genre affinities, history, histograms, contexts.
 extension ViewerFold {
   /// D2: per distinct genre of the title w <- decay w + (1 - decay) e, and its time-aware twin.
-  func feel(
+  mutating func feel(
     _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ facts: UnsafePointer<TitleFacts>,
     _ signal: Double
   ) {
@@ -28,7 +28,7 @@ extension ViewerFold {
 
   /// One entry a title: a rating replaces it, a watch only while the title is not rated. Over the bound the entry of
   /// least decayed weight leaves, then the older, then by id.
-  func remember(
+  mutating func remember(
     _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ facts: UnsafePointer<TitleFacts>,
     _ weight: Float, isRated: Bool
   ) {
@@ -48,7 +48,7 @@ extension ViewerFold {
   }
 
   /// D7: S <- decay S + w e, W <- decay W + w.
-  private func accumulate(
+  private mutating func accumulate(
     _ row: UnsafeMutablePointer<ViewerRow>, _ slot: UInt32, _ facts: UnsafePointer<TitleFacts>, _ weight: Float
   ) {
     guard let vector = facts.pointee.vector, let sums = table.sums else { return }
@@ -58,7 +58,7 @@ extension ViewerFold {
     row.pointee.s.historyCount += 1
   }
 
-  private func forget(_ row: UnsafeMutablePointer<ViewerRow>, at time: Int64) {
+  private mutating func forget(_ row: UnsafeMutablePointer<ViewerRow>, at time: Int64) {
     var least = 0
     var leastWeight = Double.infinity
     for index in 0..<row.pointee.history.count {
@@ -75,13 +75,13 @@ extension ViewerFold {
     row.pointee.history.swapRemove(at: least)
   }
 
-  private func isBefore(_ row: UnsafeMutablePointer<ViewerRow>, _ a: Int, _ b: Int) -> Bool {
+  private mutating func isBefore(_ row: UnsafeMutablePointer<ViewerRow>, _ a: Int, _ b: Int) -> Bool {
     ids.titles.bytes(row.pointee.historyTitles[a]).lexicographicallyPrecedes(
       ids.titles.bytes(row.pointee.historyTitles[b]))
   }
 
   /// D8: hours and weekdays of watches, local by the event's own offset, else UTC.
-  func clock(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>) {
+  mutating func clock(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>) {
     let local = event.pointee.time + (event.pointee.tzMinutes == .min ? 0 : Int64(event.pointee.tzMinutes) * 60_000)
     let day = utcDay(local)
     let hour = Int((local - day * 86_400_000) / 3_600_000)
@@ -94,7 +94,7 @@ extension ViewerFold {
   }
 
   /// Counts of what contexts say: mood, companions, device, platform.
-  func count(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>) {
+  mutating func count(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>) {
     if event.pointee.mood > 0, event.pointee.mood <= 6 { row.pointee.s.moods[Int(event.pointee.mood) - 1] += 1 }
     if event.pointee.companions > 0, event.pointee.companions <= 4 {
       row.pointee.s.companions[Int(event.pointee.companions) - 1] += 1

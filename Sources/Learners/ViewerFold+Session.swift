@@ -3,7 +3,7 @@ import Events
 /// Sessions (E6), shown decisions, searches, explicit preferences.
 extension ViewerFold {
   /// The event belongs to the viewer's session, or begins a new one after a longer gap than the idle time.
-  func visit(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>) {
+  mutating func visit(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>) {
     if row.pointee.s.sessionCount == 0 || event.pointee.time - row.pointee.s.sessionLast > options.sessionIdleMs {
       if row.pointee.s.sessionCount > 0, row.pointee.s.pageViews <= 1, row.pointee.s.interactions == 0 {
         row.pointee.s.bounces += 1
@@ -20,7 +20,7 @@ extension ViewerFold {
     if event.pointee.sessionPosition >= 0 { row.pointee.s.sessionPosition = event.pointee.sessionPosition }
   }
 
-  func impression(
+  mutating func impression(
     _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload, _ tally: inout Tally
   ) {
     if options.folds.contains(.session) {
@@ -38,13 +38,13 @@ extension ViewerFold {
     if options.folds.contains(.decisions) { show(row, event, payload, kind: 1) }
   }
 
-  func decision(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload) {
+  mutating func decision(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload) {
     if options.folds.contains(.decisions) { show(row, event, payload, kind: 2) }
   }
 
   /// Keeps what a decision showed. An impression and a decision record of one id are one decision: the first opens it,
   /// the other adds what is missing.
-  private func show(
+  private mutating func show(
     _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload, kind: UInt32
   ) {
     guard event.pointee.decisionHash != 0, let items = payload.field(.items), let base = items.baseAddress else {
@@ -90,7 +90,7 @@ extension ViewerFold {
   }
 
   /// Feedback that names a decision which showed its title: attributed; of an explored item, once, accepted.
-  func attribute(
+  mutating func attribute(
     _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ effect: inout Effect, _ tally: inout Tally
   ) {
     if event.pointee.decisionHash != 0, let (index, start) = find(row, event.pointee.decisionHash),
@@ -111,7 +111,7 @@ extension ViewerFold {
   }
 
   /// Index of a decision and of its first item.
-  private func find(_ row: UnsafeMutablePointer<ViewerRow>, _ hash: UInt64) -> (Int, Int)? {
+  private mutating func find(_ row: UnsafeMutablePointer<ViewerRow>, _ hash: UInt64) -> (Int, Int)? {
     var start = row.pointee.shown.count
     var index = row.pointee.decisions.count - 1
     while index >= 0 {
@@ -122,7 +122,7 @@ extension ViewerFold {
     return nil
   }
 
-  private func drop(_ row: UnsafeMutablePointer<ViewerRow>, _ index: Int, _ start: Int) {
+  private mutating func drop(_ row: UnsafeMutablePointer<ViewerRow>, _ index: Int, _ start: Int) {
     let head = row.pointee.decisions[index]
     let idStart = (0..<index).reduce(0) { $0 + Int(row.pointee.decisions[$1].idBytes) }
     row.pointee.shown.remove(start, count: Int(head.items))
@@ -130,7 +130,7 @@ extension ViewerFold {
     row.pointee.decisions.remove(at: index)
   }
 
-  func search(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload) {
+  mutating func search(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload) {
     if options.folds.contains(.session) { visit(row, event) }
     guard options.folds.contains(.memory), let query = payload.field(.query) else { return }
     var starts: [Int] = []
@@ -150,7 +150,7 @@ extension ViewerFold {
     cell.withUnsafeBytes { row.pointee.queries.append(contentsOf: $0) }
   }
 
-  func prefer(
+  mutating func prefer(
     _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload, _ tally: inout Tally
   ) {
     guard options.folds.contains(.memory), let object = payload.field(.preference) else { return }

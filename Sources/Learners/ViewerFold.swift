@@ -170,7 +170,7 @@ public struct ViewerFold: ~Copyable {
     return row
   }
 
-  private func watch(
+  private mutating func watch(
     _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload, _ effect: inout Effect,
     _ tally: inout Tally
   ) {
@@ -211,7 +211,7 @@ public struct ViewerFold: ~Copyable {
     feedback(row, event, facts, &effect, &tally)
   }
 
-  private func click(
+  private mutating func click(
     _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload, _ effect: inout Effect,
     _ tally: inout Tally
   ) {
@@ -225,7 +225,7 @@ public struct ViewerFold: ~Copyable {
     feedback(row, event, catalog.title(event.pointee.title), &effect, &tally)
   }
 
-  private func rate(
+  private mutating func rate(
     _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload, _ effect: inout Effect,
     _ tally: inout Tally
   ) {
@@ -250,7 +250,7 @@ public struct ViewerFold: ~Copyable {
     feedback(row, event, facts, &effect, &tally)
   }
 
-  private func interact(
+  private mutating func interact(
     _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload, _ effect: inout Effect,
     _ tally: inout Tally
   ) {
@@ -276,7 +276,7 @@ public struct ViewerFold: ~Copyable {
 
   /// What watch, click, rate and interaction have in common: count, context, value, vector, attribution.
   @inline(__always)
-  private func feedback(
+  private mutating func feedback(
     _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ facts: UnsafePointer<TitleFacts>,
     _ effect: inout Effect, _ tally: inout Tally
   ) {
@@ -303,7 +303,7 @@ public struct ViewerFold: ~Copyable {
 
   /// D4: u <- unit(decay u + (1 - decay) g unit(c)); while zero only a positive g moves it. Plain form: without units.
   @inline(__always)
-  private func move(
+  private mutating func move(
     _ row: UnsafeMutablePointer<ViewerRow>, _ slot: UInt32, _ c: UnsafePointer<Float>,
     _ facts: UnsafePointer<TitleFacts>, _ effect: inout Effect
   ) {

@@ -4,11 +4,13 @@ import Telemetry
 /// Brings changed rows to the feature store: newest wins, one batch under way at a time.
 ///
 /// Writes at once while little has changed and coalesces under load: after a flush that took c of the road's time
-/// the next begins 40 c later, at most `maxDelayMs`; while a backlog is folded, when what it writes is old anyway, at
-/// most ``backlogDelayNs``. What waits is a bit a key, never an event.
+/// the next begins 2 c later, at most `maxDelayMs`. While a backlog is folded, when what it writes is old anyway, every
+/// batch is followed by 24 times its own time for the fold, at most ``backlogDelayNs``. What waits is a bit a key, never
+/// an event.
 public final class Publisher {
-  /// Rows encoded into one batch; keeps a single step short.
+  /// Rows encoded into one batch; keeps a single step short, and shorter while somebody waits for what is new.
   static let rowsPerBatch = 4096
+  private static let liveRowsPerBatch = 1024
   /// After so long without a batch an empty one asks whether the store still has what it was given.
   private static let askAfterNs: Int64 = 10_000_000_000
   /// A batch unanswered for so long is said aloud.
@@ -19,7 +21,7 @@ public final class Publisher {
   private let store: any FeatureStore
   private let clock: any WorkerClock
   private let maxDelayNs: Int64
-  private static let backlogDelayNs: Int64 = 250_000_000
+  private static let backlogDelayNs: Int64 = 1_000_000_000
   private var sink = StoreFeatureSink(batch: FeatureBatch(version: .zero))
   private var hasBatch = false
   private var nextFlushNs: Int64 = 0
@@ -185,7 +187,7 @@ public final class Publisher {
     isFlushing = true
     sink.batch.removeAll(version: version)
     batchRecordTime = foldedRecordTime
-    let isDrained = road.publish(into: &sink, limit: Self.rowsPerBatch)
+    let isDrained = road.publish(into: &sink, limit: hasBacklog ? Self.rowsPerBatch : Self.liveRowsPerBatch)
     road.publishRankings(into: &sink, turn: version.turn, now: start, force: force && isDrained)
     if isDrained { road.publishModels(into: &sink, now: start, force: force) }
     for alert in pendingAlerts {
@@ -198,13 +200,18 @@ public final class Publisher {
     hasBatch = sink.batch.count > 0 || !hasNews
     if hasBatch { _ = submit() }
     flushCostNs += clock.monotonicNs - start
-    if isDrained {
-      isFlushing = false
-      isRecovering = false
-      let most = hasBacklog ? max(maxDelayNs, Self.backlogDelayNs) : maxDelayNs
-      nextFlushNs = clock.monotonicNs + min(most, flushCostNs * 40)
-      flushCostNs = 0
+    if hasBacklog, !isRecovering || isDrained {
+      pause(flushCostNs * 24, atMost: max(maxDelayNs, Self.backlogDelayNs))
+    } else if isDrained {
+      pause(flushCostNs * 2, atMost: maxDelayNs)
     }
+    if isDrained { isRecovering = false }
+  }
+
+  private func pause(_ ns: Int64, atMost most: Int64) {
+    isFlushing = false
+    nextFlushNs = clock.monotonicNs + min(most, ns)
+    flushCostNs = 0
   }
 
   private func submit() -> Bool {

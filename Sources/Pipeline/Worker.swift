@@ -117,7 +117,7 @@ public final class Worker {
 
   /// One round of the loop. Returns false once a run that ends by itself is done.
   public func step(waitMs: Int) throws(WorkerFault) -> Bool {
-    let isIdle = publisher.isIdle && !saver.isBusy
+    let isIdle = publisher.isIdle && !saver.isBusy && !road.hasUnpublished
     var polled = try poll(timeoutMs: isIdle ? waitMs : min(waitMs, 1))
     // A decoded record takes a quarter of what the client holds for it: while it is ahead, reading goes first.
     var more = polled == options.pollLimit ? Self.pollsAhead : 0

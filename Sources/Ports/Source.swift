@@ -14,7 +14,7 @@ public struct TopicPartition: Hashable, Comparable, Sendable {
 }
 
 /// Takes records as they are read, on the thread that polls.
-public protocol RecordSink: AnyObject {
+public protocol RecordSink {
   func take(_ record: Record)
 }
 

@@ -136,13 +136,13 @@ extension Decoder {
   }
 
   @inline(__always)
-  func isID(_ text: UnsafeRawBufferPointer) -> Bool {
+  mutating func isID(_ text: UnsafeRawBufferPointer) -> Bool {
     if let word = ShortWord(text), word.isPrintable(text.count) { return true }
     return isLongID(text)
   }
 
   @inline(never)
-  private func isLongID(_ text: UnsafeRawBufferPointer) -> Bool {
+  private mutating func isLongID(_ text: UnsafeRawBufferPointer) -> Bool {
     guard text.count > 0, text.count <= 512 else { return false }
     var characters = 0
     var before: UInt8 = 0
@@ -214,7 +214,7 @@ extension Decoder {
 
   /// A key that is another than the id its topic goes by.
   @inline(__always)
-  func checkKey(_ emit: Emit, _ event: inout Event) {
+  mutating func checkKey(_ emit: Emit, _ event: inout Event) {
     guard programs[input].isEnvelope, let key else { return }
     let id = current.pointee.isContentKeyed ? titleID : viewerID
     guard let id, !(id.count == key.count && id.elementsEqual(key)) else { return }
@@ -225,7 +225,7 @@ extension Decoder {
 
   /// The slot of what stands for a viewer's id.
   @inline(never)
-  private func pseudonymSlot(_ id: UnsafeRawBufferPointer) -> UInt32 {
+  private mutating func pseudonymSlot(_ id: UnsafeRawBufferPointer) -> UInt32 {
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { out in
       options.pseudonym!(id, out.baseAddress!)
       return ids.viewers.slot(UnsafeRawBufferPointer(out))

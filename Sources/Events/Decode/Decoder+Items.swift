@@ -169,7 +169,7 @@ extension Decoder {
   }
 
   /// A value as it came.
-  private func write(_ token: Token, into writer: inout JSONWriter) {
+  private mutating func write(_ token: Token, into writer: inout JSONWriter) {
     switch token.kind {
     case .string: writer.string(utf8: token.bytes)
     case .escaped: writer.raw(UnsafeRawBufferPointer(start: token.start - 1, count: token.count + 2))
@@ -207,7 +207,7 @@ extension Decoder {
     }
   }
 
-  private func strings(_ token: Token) -> [String]? {
+  private mutating func strings(_ token: Token) -> [String]? {
     guard token.kind == .array, let list = (try? JSONValue(parsing: token.bytes))?.array else { return nil }
     let strings = list.compactMap(\.string)
     return strings.count == list.count ? strings : nil

@@ -197,7 +197,7 @@ extension Decoder {
 
   /// 1...1000.
   @inline(__always)
-  func position(_ token: Token, _ field: Field) throws(DecodeFault) -> UInt16 {
+  mutating func position(_ token: Token, _ field: Field) throws(DecodeFault) -> UInt16 {
     guard token.double != nil else { throw DecodeFault(.badField, field) }
     guard let value = token.whole, value >= 1, value <= 1000 else { throw DecodeFault(.badPosition, field) }
     return UInt16(value)

@@ -128,10 +128,12 @@ extension Decoder {
     }
   }
 
-  private func isPercent(_ converter: Converter) -> Bool { if case .percent = converter { true } else { false } }
+  private mutating func isPercent(_ converter: Converter) -> Bool {
+    if case .percent = converter { true } else { false }
+  }
 
   /// A number, also from text.
-  private func numeric(_ token: Token) -> Token {
+  private mutating func numeric(_ token: Token) -> Token {
     if token.kind == .integer || token.kind == .number { return token }
     guard token.kind == .string else { return Token(.bad) }
     if token.count == 0 { return Token(.absent) }
@@ -170,7 +172,7 @@ extension Decoder {
     }
   }
 
-  private func equals(_ token: Token, _ literal: Literal) -> Bool {
+  private mutating func equals(_ token: Token, _ literal: Literal) -> Bool {
     switch token.kind {
     case .string: literal.text.elementsEqual(token.bytes)
     case .integer, .number: literal.number != nil && token.double == literal.number
@@ -201,7 +203,7 @@ extension Decoder {
     return text
   }
 
-  func characters(_ text: UnsafeRawBufferPointer) -> Int {
+  mutating func characters(_ text: UnsafeRawBufferPointer) -> Int {
     var count = 0
     for byte in text where byte & 0xc0 != 0x80 { count += 1 }
     return count
