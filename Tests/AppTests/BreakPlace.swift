@@ -69,6 +69,12 @@ final class BreakPlace {
     return dump.output
   }
 
+  /// Whether every turn that was planned stands in the checkpoint.
+  func savedAll(_ name: String) throws -> Bool {
+    let dump = try WorkerProcess(["state", "dump"], settings(name))
+    return dump.code == 0 && !dump.words.contains("planned turns are not in this checkpoint")
+  }
+
   /// What a run leaves that nothing disturbs, over everything that was sent.
   func undisturbed(_ more: [String] = []) throws -> String {
     let worker = try WorkerProcess(["worker", "--until", "caught-up"], settings("undisturbed", more))

@@ -58,7 +58,7 @@ struct Life {
         usleep(UInt32.random(in: 0...400_000))
       } else {
         let target = before + UInt64.random(in: 1...most)
-        let until = Date().addingTimeInterval(20)
+        let until = Date().addingTimeInterval(60)
         while turns < target, Date() < until, worker.isRunning { usleep(500) }
         usleep(UInt32.random(in: 0...10_000))
       }

@@ -28,6 +28,24 @@ import Testing
     #expect(run.deadLetters == ["too_large": 1])
   }
 
+  @Test(.enabled(if: Spawned.run("kcat", ["-V"]).code == 0, "kcat is not installed"))
+  func `of a value above 1 MiB its dead letter holds the beginning, and the SHA-256 of all of it`() throws {
+    let run = try SmallRun(topics: ["events.watch"], more: ["kafka.options={message.max.bytes: 4000000}"])
+    let value = String((0..<150_000).map { "item \($0 % 1000) " }.joined().prefix(1_300_000))
+    try run.scratch.write("value", value)
+    try run.fold([
+      OutRecord("events.watch", "u", value, at: 1_795_230_000_000), watch(1, at: 1_795_230_000_000),
+    ])
+    #expect(run.deadLetters.values.reduce(0, +) == 1, "\(run.deadLetters)")
+    let brokers = run.assignments[0].split(separator: "=")[1]
+    let letter = Spawned.run(
+      "kcat", ["-C", "-q", "-e", "-b", String(brokers), "-t", "dlq.events", "-o", "beginning", "-f", "%h\n%S\n%s"])
+    let digest = Spawned.run("sha256sum", [run.scratch.path + "/value"]).text.prefix(64)
+    #expect(letter.text.contains("thalweg.sha256=\(digest)"), "\(letter.text.prefix(700))")
+    #expect(letter.text.hasSuffix("\n4096\n" + value.prefix(4096)))
+    #expect(try run.features("user:u")["features"]?["n"]?.int64 == 1, "its neighbour is folded")
+  }
+
   @Test func `reading stops before a topic drains into the dead letters`() throws {
     let run = try SmallRun(topics: ["events.watch"], more: ["limits.dead_letter_share=0.05"])
     let good = (0..<190).map { watch($0, at: 1_795_230_000_000) }

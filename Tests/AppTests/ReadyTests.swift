@@ -103,7 +103,7 @@ import Testing
     // Redis stands still with rows under way: the drain takes as long as it may.
     redis.isPaused = true
     try broker.send((100..<200).map { Sample.watch($0, at: time) })
-    usleep(300_000)
+    #expect(worker.wait(20) { (worker.metric("thalweg_dirty_keys") ?? 0) > 0 ? true : nil } == true)
     worker.child.send(SIGTERM)
     let refusal = worker.wait(10) { () -> String? in
       guard let answer = try? worker.get("/ready"), answer.status == 503 else { return nil }

@@ -113,7 +113,7 @@ import Testing
     bytes[63] = 9  // PRAGMA user_version, the format of the tables
     try bytes.write(to: URL(fileURLWithPath: path))
     let worker = try life.begin()
-    let code = worker.end(within: 10)
+    let code = worker.end(within: 20)
     #expect(code != nil && code != 0)
     #expect(life.log.contains("thalweg state rebuild"))
     let now = try Data(contentsOf: URL(fileURLWithPath: path))

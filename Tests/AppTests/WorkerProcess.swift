@@ -19,6 +19,8 @@ final class WorkerProcess: @unchecked Sendable {
   private let lock = NSLock()
   private var log = Data()
   private var written = Data()
+  /// Of its two outputs.
+  private var ended = 0
 
   /// - Parameter settings: `name=value` each.
   init(_ verb: [String], _ settings: [String]) throws {
@@ -30,13 +32,21 @@ final class WorkerProcess: @unchecked Sendable {
     process.standardOutput = answers
     errors.fileHandleForReading.readabilityHandler = { [weak self] handle in
       let data = handle.availableData
-      guard let self, !data.isEmpty else { return }
-      lock.withLock { log += data }
+      if data.isEmpty { handle.readabilityHandler = nil }
+      guard let self else { return }
+      lock.withLock {
+        log += data
+        if data.isEmpty { ended += 1 }
+      }
     }
     answers.fileHandleForReading.readabilityHandler = { [weak self] handle in
       let data = handle.availableData
-      guard let self, !data.isEmpty else { return }
-      lock.withLock { written += data }
+      if data.isEmpty { handle.readabilityHandler = nil }
+      guard let self else { return }
+      lock.withLock {
+        written += data
+        if data.isEmpty { ended += 1 }
+      }
     }
     try process.run()
   }
@@ -81,7 +91,9 @@ final class WorkerProcess: @unchecked Sendable {
   }
   var code: Int32 {
     process.waitUntilExit()
-    usleep(50_000)  // what it wrote last is read on another thread
+    // What it wrote last is read on another thread.
+    let end = Date().addingTimeInterval(20)
+    while lock.withLock({ ended < 2 }), Date() < end { usleep(1_000) }
     return process.terminationStatus
   }
 

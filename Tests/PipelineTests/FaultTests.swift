@@ -36,6 +36,35 @@ import Testing
     #expect(try expected.difference(world.remains()) == nil)
   }
 
+  @Test func `a checkpoint that takes long is made less often, one that does not every second`() throws {
+    for (cost, range) in [(Int64(10), 25...31), (600, 7...11)] {
+      let faults = Faults()
+      let world = World(Timeline(events: 200), faults: faults)
+      try world.run()
+      var saves = 0
+      faults.decide = { [unowned world] _, name in
+        if name == "state.save" {
+          saves += 1
+          world.clock.advance(ms: cost)
+        }
+        return .proceed
+      }
+      try world.begin()
+      let start = world.clock.wallMs
+      var n = 0
+      while world.clock.wallMs - start < 30_000 {
+        let value =
+          #"{"schema":"search/1","event_id":"s\#(n)","timestamp":\#(world.clock.wallMs),"user_id":"u1","query":"q"}"#
+        world.log.append(
+          "events.search", 0, key: Array("u1".utf8), value: Array(value.utf8), timestamp: world.clock.wallMs)
+        _ = try world.worker.step(waitMs: 0)
+        world.clock.advance(ms: 50)
+        n += 1
+      }
+      #expect(range.contains(saves), "\(saves) saves of \(cost) ms in 30 s")
+    }
+  }
+
   @Test func `a disk full from the start: no epoch, no turn, nothing visible until there is space`() throws {
     var saves = 0
     let world = world { _, _, name in
