@@ -13,12 +13,22 @@ extension Road {
     return false
   }
 
-  /// Changed keys that wait.
+  /// Changed keys that the store has not confirmed: those that wait, and those under way.
   public var dirtyKeys: Int {
-    (0..<shards).reduce(0) {
-      $0 + viewerFolds[$1].publishing.count + titleFolds[$1].publishing.count
-        + (pendingFolds?[$1].publishing.count ?? 0)
+    var count = 0
+    for shard in 0..<shards {
+      count += viewerFolds[shard].publishing.count + titleFolds[shard].publishing.count
+      if let pendingFolds { count += pendingFolds[shard].publishing.count }
     }
+    // What changed again while it is under way waits too, and is one key.
+    for slot in inFlightViewers where !viewerFolds[shard(ofViewer: slot)].publishing.contains(slot) { count += 1 }
+    for slot in inFlightTitles where !titleFolds[shard(ofTitle: slot)].publishing.contains(slot) { count += 1 }
+    if let pendingFolds {
+      for (row, _) in inFlightDecisions where !pendingFolds[shard(ofDecision: row)].publishing.contains(row) {
+        count += 1
+      }
+    }
+    return count
   }
 
   /// Appends changed rows, at most about `limit`; true when nothing is left.

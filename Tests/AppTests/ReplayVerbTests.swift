@@ -14,8 +14,7 @@ import Testing
     }
   }
 
-  @Test func `replay without plans gives the rows of the state, verify says so and names the first that differs`() throws
-  {
+  @Test func `replay gives the rows of the state, verify says so and names the first that differs`() throws {
     var scene = try Scene(events: 3_000)
     let life = scene.life
     try life.finish()
@@ -40,8 +39,7 @@ import Testing
     #expect(try life.ask(["replay", "--plans", "--verify"]).code == 0, "what was planned is unchanged")
   }
 
-  @Test func `a dump is sorted rows of kind, key and JSON: sorted members, decimal integers, floats as their bits`() throws
-  {
+  @Test func `a dump is sorted rows of kind, key and JSON with decimal integers and floats as bits`() throws {
     let scene = try Scene(events: 3_000)
     try scene.life.finish()
     let rows = String(decoding: try scene.dump, as: UTF8.self).split(separator: "\n").compactMap { Row($0) }
