@@ -1,5 +1,6 @@
 import Glibc
 import Options
+import Ports
 import Telemetry
 
 /// Starts the program: words to a verb, settings, signals, exit code.
@@ -68,7 +69,7 @@ public enum Launch {
     } catch {
       context.output.flush()
       complain("thalweg: \(error)\n")
-      return ExitCode.failed
+      return error is PortError ? ExitCode.unavailable : ExitCode.failed
     }
   }
 

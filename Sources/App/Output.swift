@@ -21,9 +21,9 @@ public final class Output {
   {
     self.form = form
     self.descriptor = descriptor
-    isTerminal = isatty(descriptor) == 1
     let term = environment["TERM"] ?? ""
-    hasColor = color && isTerminal && !term.isEmpty && term != "dumb" && environment["NO_COLOR", default: ""].isEmpty
+    isTerminal = isatty(descriptor) == 1 && !term.isEmpty && term != "dumb"
+    hasColor = color && isTerminal && environment["NO_COLOR", default: ""].isEmpty
   }
 
   /// Keeps everything in memory, for tests.

@@ -88,6 +88,11 @@ public final class KafkaAdmin {
     }
     let code = rd_kafka_topic_result_error(result)
     if code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS { return .existed }
+    if code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED {
+      throw PortError(
+        code: String(cString: rd_kafka_err2name(code)), number: Int(code.rawValue),
+        message: "Kafka: \(doing): this user lacks the right Create on it; make it as a user that has it")
+    }
     guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
       throw client.explain(
         code, doing: doing, detail: rd_kafka_topic_result_error_string(result).map { String(cString: $0) })

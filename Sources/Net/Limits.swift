@@ -26,15 +26,15 @@ public struct Limits: Sendable {
   public var drainMs: Int64 = 10_000
   public init() {}
 
-  /// A server for a few people and probes: small heads, short patience, 64 connections.
+  /// A server for a few people and probes: small heads, short patience, 256 connections.
   public static var admin: Limits {
     var limits = Limits()
     limits.headBytesMax = 8192
     limits.targetBytesMax = 4096
     limits.idleMs = 15_000
-    limits.connectionCountMax = 64
-    limits.perAddressMax = 64
-    limits.backlog = 64
+    limits.connectionCountMax = 256
+    limits.perAddressMax = 256
+    limits.backlog = 256
     return limits
   }
 }

@@ -82,12 +82,11 @@ final class Loop {
       if descriptor == -EMFILE || descriptor == -ENFILE { return outOfDescriptors() }
       if descriptor == -ECONNABORTED || descriptor == -EINTR { continue }
       if descriptor < 0 { return }
-      let mine = perPeer[peer, default: 0]
-      if live >= limits.connectionCountMax || mine >= limits.perAddressMax {
+      guard makeRoom(for: peer) else {
         closeDescriptor(descriptor)
         continue
       }
-      perPeer[peer] = mine + 1
+      perPeer[peer, default: 0] += 1
       live += 1
       let slot = free.popLast() ?? slots.count
       if slot == slots.count { slots.append(nil) }
@@ -99,6 +98,23 @@ final class Loop {
       connection.interest = UInt32(CSYS_IN)
       _ = csys_epoll_set(epoll, descriptor, connection.interest, connection.id, 1)
     }
+  }
+
+  /// True = one more may come. Where the table is full, whoever owes us a request and would be cut soonest goes: a
+  /// crowd that never finishes its requests keeps nobody out.
+  private func makeRoom(for peer: Peer) -> Bool {
+    let isFull = live >= limits.connectionCountMax
+    guard isFull || perPeer[peer, default: 0] >= limits.perAddressMax else { return true }
+    var soonest: Connection?
+    for case let connection? in slots where isFull || connection.peer == peer {
+      guard [.head, .body, .linger].contains(connection.phase), connection.dueMs < soonest?.dueMs ?? .max else {
+        continue
+      }
+      soonest = connection
+    }
+    guard let soonest else { return false }
+    drop(soonest)
+    return true
   }
 
   /// Takes one client off the queue with the spare descriptor and lets the others wait for the next sweep, so

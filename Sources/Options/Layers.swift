@@ -74,7 +74,9 @@ private struct Merge {
       return put(row, secretIn: node, path)
     }
     let leaf = path.split(separator: ".").last.map(String.init) ?? path
-    let meant = synonyms[path] ?? synonyms[leaf] ?? Spelling.nearestPath(path, in: paths)
+    let meant =
+      synonyms[path] ?? synonyms[leaf] ?? (node.map == nil ? nil : Spelling.nearest(path, in: sections.sorted()))
+      ?? Spelling.nearestPath(path, in: paths)
     let near = meant.map { "; did you mean \($0)?" } ?? ""
     problems.append(Problem(keyOrigin ?? node.origin, path: path, "unknown option\(near)"))
   }

@@ -111,7 +111,8 @@ public struct Problem: Error, Sendable, Hashable, CustomStringConvertible {
   }
 
   public var description: String {
-    let name = path.isEmpty ? "" : path + ": "
+    // `--set NAME` has said it already.
+    let name = path.isEmpty || origin == .argument("--set \(path)") ? "" : path + ": "
     return "\(origin): \(name)\(message)"
   }
 }

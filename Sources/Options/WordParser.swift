@@ -47,8 +47,8 @@ struct WordParser<Context, Common: Sendable> {
     guard let kind = command.kind else {
       if path.isEmpty, words.isEmpty { return .show(program.helpPage([])) }
       if mistakes.isEmpty {
-        let names = command.visible.map(\.name).joined(separator: ", ")
-        mistakes = ["\(title) needs one of \(names)"]
+        let names = command.visible.map(\.name)
+        mistakes = ["\(title) needs \(names.count == 1 ? "" : "one of ")\(names.joined(separator: ", "))"]
       }
       return misuse()
     }
@@ -65,7 +65,7 @@ struct WordParser<Context, Common: Sendable> {
       path.append(word)
     } else if mistakes.isEmpty {
       let near = Spelling.nearest(word, in: command.visible.map(\.name)).map { "; did you mean \($0)?" } ?? ""
-      mistakes.append("\(title) has no \(word)\(near)")
+      mistakes.append("\(title) has no verb \(word)\(near)")
     }
   }
 
@@ -112,7 +112,7 @@ struct WordParser<Context, Common: Sendable> {
     } else if let next = rest.popFirst() {
       text = next
     } else {
-      return mistakes.append("--\(flag.name) needs a value: \(flag.row.shape.word)")
+      return mistakes.append("--\(flag.name) needs a value (\(flag.row.shape.word))")
     }
     if let setting = flag.setting { return assignments.append("\(setting)=\(text)") }
     let key = (flag.isCommon ? "common:" : "verb:") + flag.row.path

@@ -169,7 +169,9 @@ private struct EventReader: ~Copyable {
   }
 
   private func fault() -> Problem {
-    let message = parser.pointee.problem.map { String(cString: $0) } ?? "cannot be read"
+    var message = parser.pointee.problem.map { String(cString: $0) } ?? "cannot be read"
+    if message.contains("cannot start any token") { message += "; indent with spaces, not tabs, and quote % @ and `" }
+    if message.contains("UTF-8") { message += "; the file must be UTF-8" }
     guard parser.pointee.error == YAML_READER_ERROR else {
       return Problem(origin(parser.pointee.problem_mark), message)
     }

@@ -27,6 +27,11 @@ extension Worker {
         "turn": .integer(Int(manifest.turn)), "replaying": .integer(pending.count),
         "partitions": .integer(intake.inputs.count),
       ])
+    if intake.inputs.isEmpty, options.replay == nil {
+      Log.shared.warning(
+        "none of the topics exists; there is nothing to read",
+        mend: "look at kafka.brokers and the mapping, or make them: thalweg topics apply; they are found by themselves")
+    }
   }
 
   private func loadState() throws(WorkerFault) -> Bool {

@@ -79,6 +79,7 @@ final class Database {
   private static func makePrivate(_ path: String) {
     let made = Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard made < 0 else {
+      FileOwner.followFolder(made, at: path)
       Glibc.close(made)
       return
     }

@@ -18,6 +18,7 @@ public final class StateDirectory: @unchecked Sendable {
     try Self.make(path)
     let descriptor = Glibc.open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw Self.error(path + "/lock", "cannot be opened") }
+    FileOwner.followFolder(descriptor, at: path + "/lock")
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       let holder = Self.read(descriptor)
       Glibc.close(descriptor)
@@ -71,6 +72,7 @@ public final class StateDirectory: @unchecked Sendable {
     let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw error(path, "cannot be opened") }
     defer { Glibc.close(descriptor) }
+    FileOwner.followFolder(descriptor, at: path)
     let known = read(descriptor)
     if known.utf8.count == 16 { return known }
     let digits = String(UInt64.random(in: .min ... .max), radix: 16)

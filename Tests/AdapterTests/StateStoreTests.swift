@@ -237,6 +237,26 @@ private func bulk(rows: UInt32, bytes: Int, salt: UInt8, _ manifest: String) -> 
     #expect(FileManager.default.fileExists(atPath: path))
   }
 
+  /// An administrator restores as root; the unit's worker has a user of its own.
+  @Test(.enabled(if: geteuid() == 0, "only root can give files away"))
+  func `what root puts into a folder of somebody else is that one's`() throws {
+    let scratch = Scratch()
+    let folder = scratch.file("state")
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    try #require(chown(folder, 65_534, 65_534) == 0)
+    let state = try SQLiteState(path: scratch.file("state.db"))
+    _ = try state.save(bulk(rows: 10, bytes: 60, salt: 0, "one"))
+    try state.backup(to: folder + "/state.db")
+    _ = try StateDirectory(folder)
+    func owner(_ path: String) throws -> Int? {
+      try FileManager.default.attributesOfItem(atPath: path)[.ownerAccountID] as? Int
+    }
+    for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+      #expect(try owner(folder + "/" + name) == 65_534, "\(name)")
+    }
+    #expect(try owner(scratch.file("state.db")) == 0)
+  }
+
   @Test func `a backup taken beside a running writer is whole`() throws {
     let scratch = Scratch()
     let state = try SQLiteState(path: scratch.file("state.db"))

@@ -4,7 +4,7 @@ import Testing
 /// What only a real broker does to a topic under a running worker.
 @Suite(
   .serialized, .timeLimit(.minutes(5)),
-  .enabled(if: RealKafka.script != nil, "no real Kafka here: THALWEG_TEST_KAFKA names no kafka.sh"),
+  .enabled(if: RealKafka.script != nil, "no real Kafka here: no java, or no kafka.sh (THALWEG_TEST_KAFKA)"),
   .enabled(if: Spawned.run("kcat", ["-V"]).code == 0, "kcat is not installed"))
 struct BreakRealTests {
   private let broker: TestBroker

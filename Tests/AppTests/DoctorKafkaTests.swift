@@ -8,7 +8,7 @@ import Testing
 /// The doctor against a real Kafka with TLS, passwords and access rules.
 @Suite(
   .serialized, .timeLimit(.minutes(3)),
-  .enabled(if: RealKafka.script != nil, "no real Kafka here: THALWEG_TEST_KAFKA names no kafka.sh"))
+  .enabled(if: RealKafka.script != nil, "no real Kafka here: no java, or no kafka.sh (THALWEG_TEST_KAFKA)"))
 struct DoctorKafkaTests {
   @Test func `a good user, a wrong password, a user without rights, SCRAM and no TLS: each is told apart`() throws {
     let kafka = try RealKafka(secure: true)
@@ -43,7 +43,7 @@ struct DoctorKafkaTests {
     }
     let good = examine("PLAIN", "alice", "alice-secret", topics: ["watch"])
     #expect(good.values.allSatisfy { $0.verdict != .failed }, "\(good.values.map(\.line))")
-    #expect(good["topic watch"]?.text == "3 partitions, 1 replicas, delete, kept for ever")
+    #expect(good["topic watch"]?.text == "3 partitions, 1 replica, delete, kept for ever")
     #expect(good["group thalweg"]?.text == "free")
     #expect(good["broker"]?.text.hasSuffix("1 broker, Kafka 4.1 or later") == true, "\(good["broker"]?.line ?? "")")
     #expect(good["sample of watch"]?.verdict == .skipped)
@@ -73,16 +73,16 @@ struct DoctorKafkaTests {
     try allow(
       "Describe", "--topic", "watch", "--topic", "dlq.events", "--topic", "alerts.drift", "--group", "thalweg")
     let onlooker = examine("PLAIN", "mallory", "mallory-secret", topics: ["watch"])
-    #expect(onlooker["topic watch"]?.text == "3 partitions, 1 replicas; retention is not told (DescribeConfigs)")
+    #expect(onlooker["topic watch"]?.text == "3 partitions, 1 replica; retention is not told (DescribeConfigs)")
     #expect(onlooker["sample of watch"]?.verdict == .failed, "\(onlooker["sample of watch"]?.line ?? "")")
-    #expect(onlooker["topic dlq.events"]?.text == "1 partitions, this user may not write it")
+    #expect(onlooker["topic dlq.events"]?.text == "1 partition, this user may not write it")
     #expect(onlooker["topic alerts.drift"]?.mend == "give this user the right Write on the topic")
     #expect(onlooker["group thalweg"]?.text == "this user may see it, not join it")
     try allow("Read", "--topic", "watch", "--group", "thalweg")
     try allow("Write", "--topic", "dlq.events", "--topic", "alerts.drift")
     let worker = examine("PLAIN", "mallory", "mallory-secret", topics: ["watch"])
     #expect(worker.values.allSatisfy { $0.verdict != .failed }, "\(worker.values.map(\.line))")
-    #expect(worker["topic dlq.events"]?.text == "1 partitions, this user may write it")
+    #expect(worker["topic dlq.events"]?.text == "1 partition, this user may write it")
     #expect(worker["group thalweg"]?.text == "free")
     let admin = try KafkaAdmin(KafkaConfig(brokers: kafka.bootstrap, group: "thalweg"))
     let left = try admin.lag(of: ["watch", "dlq.events", "alerts.drift"])

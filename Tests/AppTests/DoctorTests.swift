@@ -66,7 +66,7 @@ import Testing
 
   @Test func `a finding is one line, whatever it quotes, and one object`() {
     let finding = Finding.failed("broker", "said\n\u{1b}[31mred", mend: "do this")
-    #expect(finding.line == "FAILED  broker                 said··[31mred; mend: do this")
+    #expect(finding.line == "FAILED  broker                        said··[31mred; mend: do this")
     #expect(finding.json.contains(#""verdict":"failed""#) && !finding.json.contains("\n"))
   }
 

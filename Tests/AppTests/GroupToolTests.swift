@@ -6,7 +6,7 @@ import Testing
 /// A worker on a real Kafka, as Kafka's own tools and `kcat` see it.
 @Suite(
   .serialized, .timeLimit(.minutes(3)),
-  .enabled(if: RealKafka.script != nil, "no real Kafka here: THALWEG_TEST_KAFKA names no kafka.sh"))
+  .enabled(if: RealKafka.script != nil, "no real Kafka here: no java, or no kafka.sh (THALWEG_TEST_KAFKA)"))
 struct GroupToolTests {
   /// TOPIC, PARTITION, CURRENT-OFFSET, LOG-END-OFFSET, LAG, CONSUMER-ID of one group's rows.
   private func rows(_ kafka: RealKafka, _ group: String) throws -> [[String]] {

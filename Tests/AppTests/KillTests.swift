@@ -21,7 +21,7 @@ import Testing
     _ = try run(on: broker, in: Places.Scratch())
   }
 
-  @Test(.enabled(if: RealKafka.script != nil, "no real Kafka here: THALWEG_TEST_KAFKA names no kafka.sh"))
+  @Test(.enabled(if: RealKafka.script != nil, "no real Kafka here: no java, or no kafka.sh (THALWEG_TEST_KAFKA)"))
   func `killed again and again, real Kafka: its plans, an unkilled run and a count from the topics agree`() throws {
     let broker = try TestBroker(realWith: KillTraffic.topics + ["dlq.events", "alerts.drift"], partitions: 32)
     let scratch = Places.Scratch()

@@ -4,7 +4,7 @@ import Foundation
 final class RealKafka {
   static let script: String? = {
     let path = ProcessInfo.processInfo.environment["THALWEG_TEST_KAFKA"] ?? Places.shared + "/kafka/kafka.sh"
-    return FileManager.default.isExecutableFile(atPath: path) ? path : nil
+    return FileManager.default.isExecutableFile(atPath: path) && ClientTests.has("java") ? path : nil
   }()
 
   let scratch = Places.Scratch()

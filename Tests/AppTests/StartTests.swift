@@ -47,7 +47,7 @@ import Testing
     #expect(Date().timeIntervalSince(began) < 9, "in order, not by the clock")
   }
 
-  @Test(.enabled(if: RealKafka.script != nil, "no real Kafka here: THALWEG_TEST_KAFKA names no kafka.sh"))
+  @Test(.enabled(if: RealKafka.script != nil, "no real Kafka here: no java, or no kafka.sh (THALWEG_TEST_KAFKA)"))
   func `a real cluster that starts after its worker is joined; a wrong password and a foreign certificate end at once`()
     throws
   {

@@ -192,14 +192,33 @@ final class Wire {
     let server = try serve { $0.perAddressMax = 3 }
     var wires = (0..<3).map { _ in Wire(server.port) }
     for wire in wires {
-      wire.send("GET /echo HTTP/1.1\r\nHost: a\r\n\r\n")
-      #expect(wire.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 200"))
+      wire.send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")
+      #expect(wire.read(until: "data: 4\n\n\r\n").hasPrefix("HTTP/1.1 200"))
     }
     #expect(Wire(server.port).read() == "")
     wires.removeAll()
     usleep(50_000)
     #expect(try Client(address: "127.0.0.1", port: server.port).get("/echo").status == 200)
     server.drain()
+  }
+
+  @Test func `a crowd that never finishes its requests keeps nobody out`() throws {
+    let server = try serve { $0.connectionCountMax = 20 }
+    let crowd = (0..<100).map { _ in
+      let wire = Wire(server.port)
+      wire.send("GET /echo HTTP/1.1\r\nHost: a")
+      return wire
+    }
+    for _ in 0..<50 { #expect(try Client(address: "127.0.0.1", port: server.port).get("/echo").status == 200) }
+    // Who is answered or listens to a stream stays, whoever comes.
+    let listener = Wire(server.port)
+    listener.send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")
+    #expect(listener.read(until: "data: 4\n\n\r\n").hasPrefix("HTTP/1.1 200"))
+    let more = (0..<100).map { _ in Wire(server.port) }
+    #expect(try Client(address: "127.0.0.1", port: server.port).get("/echo").status == 200)
+    server.drain()
+    #expect(listener.read().hasSuffix("0\r\n\r\n"), "ended in order, by the drain")
+    withExtendedLifetime((crowd, more)) {}
   }
 
   @Test func `an address that is taken is an error in words`() throws {

@@ -82,11 +82,11 @@ private func said(_ line: String) -> String {
   }
 
   @Test(arguments: [
-    ("alert tail", "thalweg: thalweg has no alert; did you mean alerts?\n"),
-    ("alerts", "thalweg: thalweg alerts needs one of tail\n"),
+    ("alert tail", "thalweg: thalweg has no verb alert; did you mean alerts?\n"),
+    ("alerts", "thalweg: thalweg alerts needs tail\n"),
     ("alerts tail --sev high", "thalweg: thalweg alerts tail has no option --sev; did you mean --set?\n"),
     ("alerts tail --cuont 3", "thalweg: thalweg alerts tail has no option --cuont; did you mean --count?\n"),
-    ("alerts tail -c", "thalweg: --count needs a value: integer\n"),
+    ("alerts tail -c", "thalweg: --count needs a value (integer)\n"),
     (
       "alerts tail -c 0 --severity hihg",
       "thalweg: --count: \"0\" is out of range; allowed are 1 to 1000000\n"

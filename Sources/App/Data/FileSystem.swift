@@ -17,6 +17,7 @@ enum FileSystem {
     }
   }
 
+  /// nil = it cannot be read; `errno` says why.
   static func read(_ path: String) -> [UInt8]? {
     guard let file = fopen(path, "rb") else { return nil }
     defer { fclose(file) }
@@ -24,10 +25,13 @@ enum FileSystem {
     var chunk = [UInt8](repeating: 0, count: 1 << 16)
     while true {
       let n = fread(&chunk, 1, chunk.count, file)
-      if n == 0 { return bytes }
+      if n == 0 { return ferror(file) == 0 ? bytes : nil }
       bytes.append(contentsOf: chunk[0..<n])
     }
   }
+
+  /// Why ``read(_:)`` just failed, in a sentence.
+  static func unreadable(_ path: String) -> String { "\(path) cannot be read: \(String(cString: strerror(errno)))" }
 
   /// False = it could not be written.
   @discardableResult

@@ -61,7 +61,9 @@ struct DoctorKafka {
           say(
             .failed(
               "topic \(input.topic)", "this user may not see it",
-              mend: "give this user the rights Read, Describe and DescribeConfigs on the topic"))
+              mend:
+                "give this user the rights Read, Describe and DescribeConfigs on the topic, or leave it out of the mapping"
+            ))
         } else {
           missing.append(input.topic)
         }
@@ -86,7 +88,8 @@ struct DoctorKafka {
     let policy = settings["cleanup.policy"] ?? ""
     let retention = settings["retention.ms"].flatMap { Int64($0) }
     let text =
-      "\(topic.partitionCount) partitions, \(topic.replicas) replicas" + (policy.isEmpty ? "" : ", \(policy)")
+      Self.count(topic.partitionCount, "partition") + ", " + Self.count(topic.replicas, "replica")
+      + (policy.isEmpty ? "" : ", \(policy)")
       + (retention.map { $0 < 0 ? ", kept for ever" : ", kept \(Figures.seconds(Double($0) / 1000))" } ?? "")
     if !topic.leaderless.isEmpty {
       return .failed(
@@ -135,10 +138,12 @@ struct DoctorKafka {
     for topic in found { say(Self.judge(topic, write: rights[topic.name])) }
   }
 
+  private static func count(_ number: Int, _ what: String) -> String { "\(number) \(what)\(number == 1 ? "" : "s")" }
+
   /// What a topic must be to be written; nil = the broker has no access rules to ask.
   static func judge(_ topic: TopicDescription, write: KafkaRight?) -> Finding {
     let name = "topic \(topic.name)"
-    let text = "\(topic.partitionCount) partitions, "
+    let text = Self.count(topic.partitionCount, "partition") + ", "
     switch write {
     case .granted: return .ok(name, text + "this user may write it")
     case .denied:

@@ -22,7 +22,7 @@ struct Finding: Equatable {
       case .failed: "FAILED  "
       case .skipped: "skipped "
       }
-    let label = Cells.plain(name) + String(repeating: " ", count: max(0, 22 - Cells.width(name)))
+    let label = Cells.plain(name) + String(repeating: " ", count: max(0, 29 - Cells.width(name)))
     return "\(mark)\(label) \(Cells.plain(text))" + (mend.isEmpty ? "" : "; mend: \(mend)")
   }
 

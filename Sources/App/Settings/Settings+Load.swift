@@ -1,5 +1,6 @@
 import Bandits
 import Glibc
+import Ports
 public import Options
 
 /// The settings of one run with everything that `config show` tells about them.
@@ -101,6 +102,9 @@ extension Settings {
     }
     if kafka.brokers.isEmpty { found.append(("kafka.brokers", "needs at least one broker")) }
     if kafka.group.isEmpty { found.append(("kafka.group", "needs a name")) }
+    do throws(PortError) { _ = try redisAddress() } catch {
+      found.append(("redis.url", error.message.replacing("redis.url: ", with: "").replacing("redis.url ", with: "")))
+    }
     if stateDir.isEmpty { found.append(("state_dir", "needs a folder")) }
     if bandit.learnFrom == .events && !folds.contains(.arms) {
       found.append(("bandit.learn_from", "events needs the fold arms; add it to folds"))

@@ -13,7 +13,7 @@ struct CheckStories: Verb {
 
   func run(_ context: Context) throws {
     context.configureLog(atLeast: .warning)
-    guard let bytes = FileSystem.read(file) else { throw Failure(ExitCode.data, "\(file) cannot be read") }
+    guard let bytes = FileSystem.read(file) else { throw Failure(ExitCode.data, FileSystem.unreadable(file)) }
     let json: JSONValue
     do { json = try JSONValue(parsing: bytes) } catch { throw Failure(ExitCode.data, "\(file): \(error)") }
     var runner = StoryRunner()

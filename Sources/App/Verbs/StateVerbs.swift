@@ -30,6 +30,7 @@ struct StateBackup: Verb {
 
   func run(_ context: Context) throws {
     let from = context.settings.stateDir
+    guard FileSystem.exists(from + "/state.db") else { throw Failure(ExitCode.failed, "there is no state in \(from)") }
     FileSystem.makeDirectory(folder)
     try Worded.errors {
       // State first: the plans copied after it reach beyond it, and so the copy catches up like a crashed worker.

@@ -11,10 +11,12 @@ struct TailRequest {
   var count: Int?
   var follow: Bool
 
+  static func unknown(_ offset: String) -> Failure {
+    Failure(ExitCode.misuse, "--offset takes beginning, end, -N (the last N) or an offset, not \(offset)")
+  }
+
   func read(_ context: Context, _ each: (TailRecord) -> Bool) throws {
-    guard let start = TailStart(offset) else {
-      throw Failure(ExitCode.misuse, "--offset takes beginning, end, -N (the last N) or an offset, not \(offset)")
-    }
+    guard let start = TailStart(offset) else { throw Self.unknown(offset) }
     let tail = try KafkaTail(context.settings.kafkaConfig(joinsGroup: false), topic: topic)
     defer { tail.close() }
     var given = 0
@@ -38,6 +40,7 @@ struct AlertsTail: Verb {
 
   func run(_ context: Context) throws {
     let topic = context.settings.kafka.alertsTopic
+    guard TailStart(offset) != nil else { throw TailRequest.unknown(offset) }
     if !context.output.isJSON { context.output.line(AlertLine.header) }
     try TailRequest(topic: topic, offset: offset, count: count, follow: follow).read(context) { record in
       guard let value = record.value else { return false }  // a tombstone: this alert is forgotten

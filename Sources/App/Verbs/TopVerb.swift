@@ -33,8 +33,9 @@ struct TopVerb: Verb {
         (status, json) = try read(client)
       } catch {
         if once || view == nil { throw error }
-        area.draw(["thalweg: \(error.description); trying again"])
-        if pause(context, tenths: 10) { return }
+        let text = "thalweg: \(error.description); trying again"
+        if isLive { area.draw([text]) } else { StandardError.write(text + "\n") }
+        if pause(context, tenths: isLive ? 10 : 100) { return }
         continue
       }
       if context.output.isJSON {

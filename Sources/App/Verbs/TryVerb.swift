@@ -40,7 +40,7 @@ struct TryVerb: Verb {
     }
     if fromTopic.isEmpty {
       let path = sample == "-" ? "/dev/stdin" : sample
-      guard let bytes = FileSystem.read(path) else { throw Failure(ExitCode.data, "\(sample) cannot be read") }
+      guard let bytes = FileSystem.read(path) else { throw Failure(ExitCode.data, FileSystem.unreadable(sample)) }
       for (number, line) in bytes.split(separator: 10).prefix(count).enumerated() {
         trial.take(
           value: Array(line), key: nil, partition: 0, offset: Int64(number), timestamp: -1, headers: NoHeaders(), input)

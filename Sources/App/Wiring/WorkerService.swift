@@ -37,7 +37,8 @@ final class WorkerService {
       separator: "\n")
     do { server = try AdminServer(settings, metrics: metrics.registry, provider: board) } catch {
       Log.shared.warning(
-        "the admin server could not start; the worker runs without it", mend: "set admin.port to a free port, or 0",
+        "the admin server could not start; the worker runs without it",
+        mend: "set admin.port to a free port, or 0, and admin.host to an address of this machine",
         ["cause": .text("\(error)")])
     }
     if let url = server?.url { Log.shared.info("admin server", ["url": .text(url)]) }

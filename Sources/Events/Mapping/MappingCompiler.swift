@@ -8,13 +8,20 @@ extension CompiledMapping {
     let compiler = MappingCompiler(file: file)
     inputs = []
     guard case .list(let elements, _) = list else { throw compiler.error(list, "`inputs` is a list of topics") }
+    var faults: [MappingError] = []
     for element in elements {
-      let input = try compiler.input(element)
-      if inputs.contains(where: { $0.topic == input.topic }) {
-        throw compiler.error(element, "topic \(input.topic) is mapped twice")
-      }
-      inputs.append(input)
+      do throws(MappingError) {
+        let input = try compiler.input(element)
+        if inputs.contains(where: { $0.topic == input.topic }) {
+          throw compiler.error(element, "topic \(input.topic) is mapped twice")
+        }
+        inputs.append(input)
+      } catch { faults.append(error) }
     }
+    // One mistake of each topic, so that a mapping is not mended line by line.
+    guard let first = faults.first else { return }
+    let others = faults.dropFirst().map { "\n\($0)" }.joined()
+    throw MappingError(file: first.file, line: first.line, message: first.message + others)
   }
 }
 
