@@ -59,25 +59,12 @@ extension ViewerFold {
   }
 
   private mutating func forget(_ row: UnsafeMutablePointer<ViewerRow>, at time: Int64) {
-    var least = 0
-    var leastWeight = Double.infinity
-    for index in 0..<row.pointee.history.count {
-      let entry = row.pointee.history[index]
-      let weight = Double(entry.weight) * Elementary.exp(-Double(time - entry.time) / options.historyTauMs)
-      if weight < leastWeight {
-        (least, leastWeight) = (index, weight)
-      } else if weight == leastWeight {
-        let held = row.pointee.history[least]
-        if entry.time < held.time || entry.time == held.time && isBefore(row, index, least) { least = index }
-      }
+    let titles = row.pointee.historyTitles
+    let least = HistoryEntry.least(of: row.pointee.history.values, at: time, tauMs: options.historyTauMs) {
+      ids.titles.bytes(titles[$0]).lexicographicallyPrecedes(ids.titles.bytes(titles[$1]))
     }
     row.pointee.historyTitles.swapRemove(at: least)
     row.pointee.history.swapRemove(at: least)
-  }
-
-  private mutating func isBefore(_ row: UnsafeMutablePointer<ViewerRow>, _ a: Int, _ b: Int) -> Bool {
-    ids.titles.bytes(row.pointee.historyTitles[a]).lexicographicallyPrecedes(
-      ids.titles.bytes(row.pointee.historyTitles[b]))
   }
 
   /// D8: hours and weekdays of watches, local by the event's own offset, else UTC.

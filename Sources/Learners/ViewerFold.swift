@@ -21,6 +21,7 @@ public struct ViewerFold: ~Copyable {
   let media = RewardTable.mediaV1
   let usesMedia: Bool
   let isCapped: Bool
+  let usesLists: Bool
   let decay: Float
   let step: Double
 
@@ -35,6 +36,7 @@ public struct ViewerFold: ~Copyable {
     self.shards = shards
     usesMedia = options.rewards == RewardTable.mediaV1
     isCapped = options.trust.isCapped && options.folds.contains(.trust)
+    usesLists = isCapped || !options.folds.isDisjoint(with: [.affinity, .history])
     decay = Float(options.vectorDecay)
     step = 1 - options.vectorDecay
   }
@@ -92,13 +94,20 @@ public struct ViewerFold: ~Copyable {
       prefetch(catalog.title(event.pointee.title), bytes: MemoryLayout<TitleFacts>.stride)
     }
     guard event.pointee.viewer != Event.none else { return }
-    prefetch(table.row(event.pointee.viewer), bytes: 128)
+    prefetch(table.row(event.pointee.viewer), bytes: usesLists ? MemoryLayout<ViewerRow>.stride : 128)
     if table.stride > 0 { prefetch(table.vector(event.pointee.viewer), bytes: table.stride * 4) }
   }
 
-  /// Asks for the title's vector about 8 events before the fold, when its facts have arrived.
+  /// Asks for the title's vector, and for what the viewer's lists begin with, about 8 events before the fold, when its
+  /// facts and the row have arrived.
   @inline(__always)
   public mutating func prefetchVector(_ event: UnsafePointer<Event>) {
+    if usesLists, event.pointee.viewer != Event.none {
+      let row = table.row(event.pointee.viewer)
+      row.pointee.historyTitles.prefetch()
+      row.pointee.caps.prefetch()
+      row.pointee.affinities.prefetch()
+    }
     guard event.pointee.title != Event.none, let vector = catalog.title(event.pointee.title).pointee.vector else {
       return
     }

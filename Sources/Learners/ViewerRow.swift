@@ -11,19 +11,6 @@ struct Affinity: BitwiseCopyable {
   var spare: UInt16 = 0
 }
 
-/// What a history entry weighs; its title stands in a list of its own, which is scanned. 16 bytes.
-struct HistoryEntry: BitwiseCopyable {
-  /// Event time, unix ms.
-  var time: Int64
-  /// (r - 1) / 4 of a rating, else the engagement of a watch.
-  var weight: Float
-  /// Version of the catalog row in bits 0-30, bit 31 = a rating.
-  var version: UInt32
-
-  var isRated: Bool { version >> 31 != 0 }
-  var catalogVersion: UInt32 { version & TitleFacts.noVersion }
-}
-
 /// A decision that this viewer was shown, 24 bytes; its items follow in ``ViewerRow/shown``.
 struct ShownDecision: BitwiseCopyable {
   var hash: UInt64
