@@ -1,3 +1,4 @@
+import CSys
 import Glibc
 public import Ports
 import Telemetry
@@ -12,6 +13,8 @@ public final class SQLiteStore: FeatureStore, FeatureReader {
   private let maxPageCount: Int
   private var writer: FeatureWriter?
   private var reader: SQLiteReader?
+  /// Where the file could not be opened: for whom, and when it is tried again.
+  private var absent: (group: String, retryAt: Int64)?
 
   /// - Parameter streamLength: Newest entries a stream keeps.
   /// - Parameter maxPageCount: Most pages of 8 KiB; 0 = no bound. For tests of a full disk.
@@ -27,22 +30,44 @@ public final class SQLiteStore: FeatureStore, FeatureReader {
     close()
     let file: FeatureFile
     let mark: StoreMark?
-    do throws(DatabaseError) {
-      file = try FeatureFile(path, streamLength: streamLength, maxPageCount: maxPageCount)
-      mark = try file.mark()
-    } catch {
+    do throws(DatabaseError) { (file, mark) = try read() } catch {
+      absent = (group, csys_monotonic_ns() + 1_000_000_000)
       throw PortError(code: "store-io", number: Int(error.code), isRetriable: true, message: error.message)
     }
+    absent = nil
     if let mark, mark.group != group { throw FeatureWriter.otherGroup(mark, group) }
     writer = FeatureWriter(file, group: group)
     return mark
+  }
+
+  /// The file and its mark; a damaged one is set aside and a new one begun, which the worker fills.
+  private func read() throws(DatabaseError) -> (FeatureFile, StoreMark?) {
+    func attempt() throws(DatabaseError) -> (FeatureFile, StoreMark?) {
+      let file = try FeatureFile(path, streamLength: streamLength, maxPageCount: maxPageCount)
+      return (file, try file.mark())
+    }
+    do throws(DatabaseError) { return try attempt() } catch {
+      guard error.isCorruption else { throw error }
+      Log.shared.error(
+        "the file of features was damaged and set aside; it is filled anew", mend: "nothing now; look at the disk",
+        ["cause": .text(error.message), "aside": .text(setAside(path))])
+      return try attempt()
+    }
   }
 
   public var inFlight: Int { writer?.inFlight ?? 0 }
 
   public func submit(_ batch: borrowing FeatureBatch) -> Bool { writer?.submit(batch) ?? false }
 
-  public func pump() -> StoreProgress { writer?.pump() ?? StoreProgress() }
+  public func pump() -> StoreProgress {
+    if let writer { return writer.pump() }
+    var progress = StoreProgress()
+    guard let absent, csys_monotonic_ns() >= absent.retryAt else { return progress }
+    do throws(PortError) {
+      progress.mark = try open(group: absent.group) ?? StoreMark(group: absent.group, version: .zero)
+    } catch { progress.error = error }
+    return progress
+  }
 
   /// Applies what was handed over, then closes the file.
   public func close() {

@@ -258,6 +258,32 @@ func fields(_ reader: any FeatureReader, _ key: String) throws -> [String: Strin
     #expect(poller.torn == 0)
   }
 
+  @Test func `a damaged file of features is set aside and a new one begun`() throws {
+    let place = try StorePlace(.sqlite)
+    let path = place.scratch.file("features.db")
+    try Data((0..<30_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ 7) }).write(to: URL(fileURLWithPath: path))
+    let store = place.writer()
+    #expect(try store.open(group: "g") == nil)
+    _ = write(store, batch(1, put("user:u", [("n", "1")])))
+    #expect(try fields(try place.reader(), "user:u")?["n"] == "1")
+    #expect(FileManager.default.fileExists(atPath: path + ".corrupt-1"))
+  }
+
+  @Test func `a file of features that cannot be opened is tried again every second`() throws {
+    let scratch = Scratch()
+    let store = SQLiteStore(path: scratch.file("later/features.db"))
+    let error = #expect(throws: PortError.self) { try store.open(group: "g") }
+    #expect(error?.isRetriable == true)
+    try FileManager.default.createDirectory(atPath: scratch.file("later"), withIntermediateDirectories: true)
+    var mark: StoreMark?
+    for _ in 0..<1000 where mark == nil {
+      mark = store.pump().mark
+      usleep(10_000)
+    }
+    #expect(mark == StoreMark(group: "g", version: .zero))
+    #expect(write(store, batch(1, put("user:u", [("n", "1")]))).confirmed == 1)
+  }
+
   @Test(arguments: StorePlace.Kind.allCases)
   func `only so much is taken over before it is confirmed`(kind: StorePlace.Kind) throws {
     let place = try StorePlace(kind)

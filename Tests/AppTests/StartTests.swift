@@ -47,6 +47,14 @@ import Testing
     #expect(Date().timeIntervalSince(began) < 9, "in order, not by the clock")
   }
 
+  @Test func `a mapping that is wrong ends it as wrong settings do`() throws {
+    let scratch = Places.Scratch()
+    let worker = try WorkerProcess(
+      ["worker"], ["kafka.brokers=127.0.0.1:1", "state_dir=\(scratch.path)/s", "inputs=[{topc: a, emit: watch}]"])
+    #expect(worker.code == 78, "\(worker.text)")
+    #expect(worker.words.contains("an input has no key `topc`"), "\(worker.text)")
+  }
+
   @Test(.enabled(if: RealKafka.script != nil, "no real Kafka here: no java, or no kafka.sh (THALWEG_TEST_KAFKA)"))
   func `a real cluster that starts after its worker is joined; a wrong password and a foreign certificate end at once`()
     throws

@@ -1,3 +1,4 @@
+import Events
 import Options
 import Pipeline
 import Telemetry
@@ -36,6 +37,8 @@ enum Worded {
   static func errors<T>(_ body: () throws -> T) throws -> T {
     do { return try body() } catch let error as any Exiting {
       throw error
+    } catch let error as MappingError {
+      throw Failure(ExitCode.settings, "\(error)")
     } catch let fault as WorkerFault {
       switch fault {
       case .port: throw Failure(ExitCode.unavailable, "\(fault)")
