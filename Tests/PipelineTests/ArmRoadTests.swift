@@ -108,4 +108,73 @@ import Testing
     world.options.arms?.lambda = 2
     #expect { try world.begin() } throws: { "\($0)".contains("bandit.layout or bandit.lambda") }
   }
+
+  /// Worked out beside the road: contexts from the events alone, then (I + sum x x') theta = sum r x, solved anew.
+  @Test func `theta is what the events say`() throws {
+    let watched: [(viewer: Int, title: Int, completion: Double, device: String)] = [
+      (1, 0, 0.5, "tv"), (1, 0, 1, "mobile"), (2, 0, 0.25, "web"), (1, 3, 0.75, "mobile"), (2, 3, 0.125, "voice"),
+      (1, 0, 0, "tv"), (2, 0, 0.875, "web"), (1, 3, 0.5, "mobile"),
+    ]
+    var timeline = Timeline(events: 0)
+    timeline.phases = [timeline.phases[0]]
+    let times = watched.indices.map { Timeline.start + Int64($0) * 3 * 3_600_000 }
+    let lines = zip(watched, times).enumerated().map { i, event in
+      let ((viewer, title, completion, device), time) = event
+      let value =
+        #"{"schema":"watch/1","event_id":"w\#(i)","timestamp":\#(time),"user_id":"u\#(viewer)","#
+        + #""content_id":"t\#(title)","completion_rate":\#(completion),"device":"\#(device)"}"#
+      return Timeline.Line(topic: "events.watch", partition: 0, key: "u\(viewer)", value: value, time: time)
+    }
+    timeline.phases.append(Timeline.Phase(lines: lines, wall: Timeline.start + 86_400_000))
+    var options = try Self.options(most: 6400)
+    options.learn.vectorForm = .plain
+    options.learn.rewards = .w1
+    options.learn.viewerIdleMs = 0
+    let world = World(timeline, options: options)
+    try world.run()
+
+    let d = 26
+    var profiles: [Int: [Double]] = [:]
+    var previous: [Int: Double] = [:]
+    var lessons: [Int: [(x: [Double], reward: Double)]] = [:]
+    for (event, time) in zip(watched, times) {
+      let content = (0..<8).map { Double((event.title * 7 + $0 * 3) % 11) / 11 - 0.4 }
+      let profile = profiles[event.viewer] ?? Array(repeating: 0, count: 8)
+      let quarter = Int(time / 3_600_000 % 24) / 6
+      let x =
+        profile + content + ["mobile", "tv", "web", "tablet"].map { $0 == event.device ? 1 : 0 }
+        + (0..<4).map { $0 == quarter ? 1 : 0 } + [1, previous[event.viewer] ?? 0]
+      lessons[event.title, default: []].append((x, event.completion))
+      profiles[event.viewer] = zip(profile, content).map { 0.95 * $0 + 0.05 * event.completion * $1 }
+      previous[event.viewer] = event.completion
+    }
+    let road = world.worker.road
+    for (title, lessons) in lessons {
+      var a = (0..<d).map { i in (0..<d).map { $0 == i ? 1.0 : 0 } }
+      var b = [Double](repeating: 0, count: d)
+      for lesson in lessons {
+        for i in 0..<d {
+          b[i] += lesson.reward * lesson.x[i]
+          for j in 0..<d { a[i][j] += lesson.x[i] * lesson.x[j] }
+        }
+      }
+      let theta = Self.solve(a, b)
+      let slot = road.ids.titles.find("t\(title)")!
+      let (own, updates) = road.arms!.arm(slot, key: road.ids.titles.hash(of: slot))
+      #expect(Int(updates) == lessons.count)
+      for i in 0..<d { #expect(abs(Double(own[i]) - theta[i]) < 1e-5, "t\(title) slot \(i): \(own[i]), \(theta[i])") }
+    }
+  }
+
+  /// x of A x = b by Gauss-Jordan elimination; A is well conditioned.
+  private static func solve(_ a: [[Double]], _ b: [Double]) -> [Double] {
+    var m = zip(a, b).map { $0 + [$1] }
+    for column in b.indices {
+      for row in b.indices where row != column {
+        let factor = m[row][column] / m[column][column]
+        for k in column...b.count { m[row][k] -= factor * m[column][k] }
+      }
+    }
+    return b.indices.map { m[$0][b.count] / m[$0][$0] }
+  }
 }
