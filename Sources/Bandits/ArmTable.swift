@@ -53,6 +53,9 @@ public struct ArmTable: ~Copyable {
   /// Inverses rebuilt in Double because a check failed, and titles that lost their arm, since the start.
   public private(set) var rebuilds: Int64 = 0
   public private(set) var evictions: Int64 = 0
+  /// Events taken, and those refused because their reward is no number, since the start.
+  public private(set) var learned: Int64 = 0
+  public private(set) var refused: Int64 = 0
   /// Titles that lost their arm since the caller last emptied this; their saved rows are to be deleted.
   public var evicted: [UInt32] = []
 
@@ -124,7 +127,11 @@ public struct ArmTable: ~Copyable {
     touched.removeAll(keepingCapacity: true)
     for i in batch.indices {
       let event = batch[i]
-      guard event.reward.isFinite else { continue }
+      guard event.reward.isFinite else {
+        refused += 1
+        continue
+      }
+      learned += 1
       let row = Int(place(event.title, key: event.key, at: event.time))
       rows[row].time = Swift.max(rows[row].time, event.time)
       next[i] = -1
@@ -315,7 +322,19 @@ public struct ArmTable: ~Copyable {
     return true
   }
 
-  /// Largest asymmetry among all arms, for the metric; a walk over all memory.
+  /// Memory of all arms.
+  public var byteCount: Int { count * (stride + padded) * MemoryLayout<Float>.stride }
+
+  /// How one arm's inverse stands: bound of its condition number, asymmetry; nil without arms.
+  ///
+  /// - Parameter number: Any; arms are numbered around.
+  /// - Complexity: O(d³); about 0.3 ms at d = 100.
+  public func health(ofArm number: Int) -> ModelHealth? {
+    guard !rows.isEmpty else { return nil }
+    return InverseRepair.health(dimension, inverses + number % rows.count * stride)
+  }
+
+  /// Largest asymmetry among all arms; a walk over all memory.
   public func asymmetry() -> Double {
     rows.indices.reduce(0) { Swift.max($0, InverseRepair.asymmetry(dimension, inverses + $1 * stride)) }
   }

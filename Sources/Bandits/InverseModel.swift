@@ -144,7 +144,9 @@ public struct InverseModel<F: NumberFormat>: BanditModel {
     var health = ModelHealth()
     health.rebuilds = rebuilds
     for arm in arms {
-      health.asymmetry = max(health.asymmetry, InverseRepair.asymmetry(dimension, arm.inverse))
+      let own = InverseRepair.health(dimension, arm.inverse)
+      health.asymmetry = max(health.asymmetry, own.asymmetry)
+      health.condition = max(health.condition, own.condition)
       health.byteCount += (arm.inverse.count + 2 * arm.theta.count) * MemoryLayout<Real>.stride
     }
     return health

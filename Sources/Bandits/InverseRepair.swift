@@ -36,6 +36,21 @@ enum InverseRepair {
     return size > 0 ? most / size : 0
   }
 
+  /// Bound of the condition number (row sums of the inverse and of what it is the inverse of; infinite where that is
+  /// not positive definite) and the asymmetry of an inverse.
+  ///
+  /// - Complexity: O(d³).
+  static func health<R: InverseReal>(_ d: Int, _ inverse: UnsafePointer<R>) -> ModelHealth {
+    var health = ModelHealth()
+    health.asymmetry = asymmetry(d, inverse)
+    var m = [Double](repeating: 0, count: Triangle.count(d))
+    for i in 0..<d {
+      for j in 0...i { m[Triangle.row(i) + j] = Double(inverse[BanditKernels.row(i) + j]) }
+    }
+    health.condition = Triangle.inverse(m, d).map { Triangle.norm(m, d) * Triangle.norm($0.inverse, d) } ?? .infinity
+    return health
+  }
+
   /// Rebuilds an inverse in Double: symmetrised, inverted to A, A held at or above the prior by its diagonal,
   /// decayed by `keep` towards it, inverted back. theta follows, so that A theta = b is kept (and b decays alike).
   /// False when nothing could be saved; the arm is then as new.

@@ -20,6 +20,23 @@ public struct ArmOptions: Sendable, Equatable {
   public static func refusedBlock(_ layout: ContextLayout) -> String? { EventContext.refused(by: layout) }
 }
 
+/// How the arms of all titles stand. Counts are since the start.
+public struct ArmHealth: Sendable, Equatable {
+  /// Titles that have an arm.
+  public var count = 0
+  public var learned: UInt64 = 0
+  /// Events whose reward was no number.
+  public var refused: UInt64 = 0
+  /// Arms that gave way to another title's.
+  public var evictions: UInt64 = 0
+  /// Rebuilds and bytes of all; condition number and asymmetry are the largest of the last ``samples`` looked at.
+  public var whole = ModelHealth()
+  /// Looking at one costs a solve, so it is done at every 40th report, 10 s apart.
+  static let looksPerSample = 40
+  static let samples = 32
+  public init() {}
+}
+
 /// Stage C of one shard, the arms: one *Inverse* model per title, moved by every event that carries an opinion.
 ///
 /// Touches only arms of key slots it owns: a title's key slot is its id hash modulo 64 and belongs to one shard, so any
@@ -269,15 +286,38 @@ final class ArmStage {
   /// Whether a title has an arm.
   func contains(_ title: UInt32, key: UInt64) -> Bool { folds[shard(key)].table.contains(title) }
 
-  /// Arms, inverses rebuilt in Double, and titles that lost their arm, since the start.
-  var figures: (count: Int, rebuilds: Int64, evictions: Int64) {
-    var all = (count: 0, rebuilds: Int64(0), evictions: Int64(0))
+  // MARK: metrics
+
+  private var looked = ArmHealth()
+  private var looks = 0
+  private var samples: [ModelHealth] = []
+
+  /// What is exported of the arms. Called between turns; what the thread is at work on shows in a later call.
+  ///
+  /// - Complexity: every ``ArmHealth/looksPerSample``th call looks at one arm more, in turn: O(d³).
+  func look() -> ArmHealth {
+    guard thread?.isFree ?? true else { return looked }
+    var health = ArmHealth()
     for shard in 0..<shards {
-      all.count += folds[shard].table.count
-      all.rebuilds += folds[shard].table.rebuilds
-      all.evictions += folds[shard].table.evictions
+      health.count += folds[shard].table.count
+      health.learned += UInt64(folds[shard].table.learned)
+      health.refused += UInt64(folds[shard].table.refused)
+      health.evictions += UInt64(folds[shard].table.evictions)
+      health.whole.rebuilds += folds[shard].table.rebuilds
+      health.whole.byteCount += folds[shard].table.byteCount
     }
-    return all
+    if looks % ArmHealth.looksPerSample == 0 {
+      let sample = looks / ArmHealth.looksPerSample
+      if let own = folds[sample % shards].table.health(ofArm: sample / shards) {
+        if samples.count == ArmHealth.samples { samples.removeFirst() }
+        samples.append(own)
+      }
+    }
+    looks += 1
+    health.whole.condition = samples.map(\.condition).max() ?? 1
+    health.whole.asymmetry = samples.map(\.asymmetry).max() ?? 0
+    looked = health
+    return health
   }
 
   // MARK: state

@@ -16,6 +16,9 @@ extension Road {
   }
 
   /// The models that learn here; empty where none does.
+  /// How the arms of titles stand, for metrics; nil where titles have none. Between turns only.
+  public func lookAtArms() -> ArmHealth? { arms?.look() }
+
   public var learningModels: [LearningModel] { models?.models ?? [] }
 
   /// Snapshots published since the start, and those that were larger than `model.max_bytes`.

@@ -59,6 +59,7 @@ public final class WorkerMetrics: Sendable {
   public let modelSolveFailures: CounterFamily
   public let modelBytes: GaugeFamily
   public let modelArms: GaugeFamily
+  public let modelEvictions: CounterFamily
   public let modelSnapshots: Counter
   public let modelSnapshotsTooLarge: Counter
   /// outcome
@@ -140,7 +141,8 @@ public final class WorkerMetrics: Sendable {
     modelSolveFailures = counter(
       "model_solve_failures_total", "Solves that found the sums not positive definite.", ["policy"])
     modelBytes = gauge("model_bytes", "Size of a model in memory.", ["policy"])
-    modelArms = gauge("model_arms", "Arms with sums of their own.", ["policy"])
+    modelArms = gauge("model_arms", "Arms with a state of their own.", ["policy"])
+    modelEvictions = counter("model_evictions_total", "Arms that gave way to others at arms.max.", ["policy"])
     modelSnapshots = counter("model_snapshots_total", "Model snapshots published.").with()
     modelSnapshotsTooLarge = counter(
       "model_snapshots_too_large_total", "Model snapshots above model.max_bytes, not published."

@@ -42,9 +42,12 @@ import Testing
     let world = try backlog()
     let rows = String(decoding: world.remains().dump, as: UTF8.self).split(separator: "\n")
     let arms = rows.filter { $0.hasPrefix("arm\t") }
-    let figures = world.worker.road.arms!.figures
-    #expect(arms.count == figures.count && figures.count > 15)
-    #expect(figures.evictions > 10, "titles push each other out")
+    let health = try #require(world.worker.road.lookAtArms())
+    #expect(arms.count == health.count && health.count > 15)
+    #expect(health.evictions > 10, "titles push each other out")
+    #expect(health.learned > 500 && health.refused == 0 && health.whole.rebuilds == 0)
+    #expect(health.whole.condition > 1 && health.whole.condition < 1e4 && health.whole.asymmetry < 1e-4)
+    #expect(health.whole.byteCount > health.count * 26 * 27 / 2 * 4)
     let published = world.remains().features.filter { $0.hasPrefix("arm:") }
     #expect(published.count == arms.count)
     for row in arms {

@@ -5,7 +5,8 @@ struct DecisionsTail: Verb {
   static let about = "Prints what decisions earned, item by item, the last hundred or as they come."
   static let notes = """
     Reads kafka.resolved_topic. With --output json each line is the record as it stands there, which is VW DSJSON: \
-    thalweg decisions tail -o beginning --output json | vw --dsjson --cb_explore_adf.
+    thalweg decisions tail -o beginning --output json | vw --dsjson --cb_explore_adf. An item whose reward changed has a \
+    line for each reward; decisions export keeps the last.
     """
   static let settings = ["kafka.brokers", "kafka.resolved_topic"]
   static let isService = true
@@ -63,7 +64,8 @@ struct DecisionsExport: Verb {
   static let notes = """
     Reads kafka.resolved_topic up to where it ends now. obp leaves context, action, reward, pscore, position and \
     action_context as .npy, x (each item's own features) and about.json (the titles behind the action numbers); lines \
-    without a logged propensity or without features are left out and counted. dsjson leaves decisions.dsjson.
+    without a logged propensity or without features are left out and counted. dsjson leaves decisions.dsjson. Either \
+    holds each item of a decision once, with its latest reward: lines that a later one corrects are left out.
     """
   static let settings = ["kafka.brokers", "kafka.resolved_topic"]
   @Option("format", "Arrays of the Open Bandit Pipeline, or lines for VW.") var format = ExportForm.obp
@@ -75,7 +77,9 @@ struct DecisionsExport: Verb {
     guard !to.isEmpty else { throw Failure(ExitCode.misuse, "decisions export needs --to DIR") }
     FileSystem.makeDirectory(to)
     var export = DecisionExport()
-    var lines: [UInt8] = []
+    var lines: [[UInt8]] = []
+    /// Line of an item, by its event id.
+    var places: [String: Int] = [:]
     var read = 0
     let request = TailRequest(
       topic: context.settings.kafka.resolvedTopic, offset: offset, count: count, follow: false)
@@ -84,11 +88,18 @@ struct DecisionsExport: Verb {
       read += 1
       switch format {
       case .obp: export.take(value)
-      case .dsjson: lines += value + [0x0a]
+      case .dsjson:
+        let event = (try? JSONValue(parsing: value))?["EventId"]?.string
+        if let event, let place = places[event] {
+          lines[place] = value
+        } else {
+          if let event { places[event] = lines.count }
+          lines.append(value)
+        }
       }
       return true
     }
-    let files = format == .obp ? export.files : [("decisions.dsjson", lines)]
+    let files = format == .obp ? export.files : [("decisions.dsjson", lines.flatMap { $0 + [0x0a] })]
     for file in files {
       guard FileSystem.write(to + "/" + file.name, file.bytes) else {
         throw Failure(ExitCode.failed, "cannot write \(to)/\(file.name)")
@@ -97,6 +108,7 @@ struct DecisionsExport: Verb {
     var answer = JSONWriter()
     answer.beginObject()
     answer.field("records", read)
+    if format == .dsjson { answer.field("lines", lines.count) }
     if format == .obp {
       answer.field("rounds", export.count)
       answer.field("actions", export.actions.count)
@@ -109,6 +121,6 @@ struct DecisionsExport: Verb {
         ? answer.text
         : format == .obp
           ? "\(export.count) rounds over \(export.actions.count) actions in \(to), \(export.skipped) records left out"
-          : "\(read) lines in \(to)/decisions.dsjson")
+          : "\(lines.count) lines in \(to)/decisions.dsjson, \(read - lines.count) corrected ones left out")
   }
 }

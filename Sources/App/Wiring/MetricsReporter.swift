@@ -1,3 +1,4 @@
+import Bandits
 import Events
 import Learners
 import Pipeline
@@ -166,16 +167,27 @@ struct MetricsReporter {
     metrics.modelSnapshots.add(growth("snapshots", snapshots.published))
     metrics.modelSnapshotsTooLarge.add(growth("snapshots too large", snapshots.tooLarge))
     for model in worker.road.learningModels {
-      metrics.modelUpdates.with(model.name).add(growth("learned " + model.name, model.learned))
-      metrics.modelUpdateErrors.with(model.name).add(growth("refused " + model.name, model.refused))
-      let health = model.health
-      metrics.modelCondition.with(model.name).set(health.condition)
-      metrics.modelAsymmetry.with(model.name).set(health.asymmetry)
-      metrics.modelRebuilds.with(model.name).add(growth("rebuilds " + model.name, UInt64(max(0, health.rebuilds))))
-      metrics.modelSolveFailures.with(model.name).add(
-        growth("solve failures " + model.name, UInt64(max(0, health.failures))))
-      metrics.modelBytes.with(model.name).set(Double(health.byteCount))
-      metrics.modelArms.with(model.name).set(Double(model.armCount))
+      reportModel(model.name, model.health, arms: model.armCount, learned: model.learned, refused: model.refused)
     }
+    if let arms = worker.road.lookAtArms() {
+      reportModel(Self.arms, arms.whole, arms: arms.count, learned: arms.learned, refused: arms.refused)
+      metrics.modelEvictions.with(Self.arms).add(growth("arms evicted", arms.evictions))
+    }
+  }
+
+  /// What the titles' own arms are called among the models.
+  private static let arms = "arms"
+
+  private mutating func reportModel(
+    _ name: String, _ health: ModelHealth, arms: Int, learned: UInt64, refused: UInt64
+  ) {
+    metrics.modelUpdates.with(name).add(growth("learned " + name, learned))
+    metrics.modelUpdateErrors.with(name).add(growth("refused " + name, refused))
+    metrics.modelCondition.with(name).set(health.condition)
+    metrics.modelAsymmetry.with(name).set(health.asymmetry)
+    metrics.modelRebuilds.with(name).add(growth("rebuilds " + name, UInt64(max(0, health.rebuilds))))
+    metrics.modelSolveFailures.with(name).add(growth("solve failures " + name, UInt64(max(0, health.failures))))
+    metrics.modelBytes.with(name).set(Double(health.byteCount))
+    metrics.modelArms.with(name).set(Double(arms))
   }
 }
