@@ -91,16 +91,29 @@ struct StoreFeatureSink: FeatureSink {
   private var nested = JSONFeatureSink()
   private var depth = 0
   private var open = ""
+  private var scratch: [UInt8] = []
+
+  private mutating func scalar(_ name: String, _ write: (inout [UInt8]) -> Void) {
+    scratch.removeAll(keepingCapacity: true)
+    write(&scratch)
+    scratch.withUnsafeBytes { batch.field(name.utf8, $0) }
+  }
 
   init(batch: consuming FeatureBatch) { self.batch = batch }
 
   mutating func integer(_ name: String, _ value: Int64) {
     guard depth == 0 else { return nested.integer(name, value) }
-    batch.field(name, String(value))
+    scalar(name) { $0.appendDecimal(value) }
   }
   mutating func number(_ name: String, _ value: Double) {
     guard depth == 0 else { return nested.number(name, value) }
-    batch.field(name, value == value.rounded() && abs(value) < 1e15 ? String(Int64(value)) : value.description)
+    scalar(name) {
+      if value == value.rounded() && abs(value) < 1e15 {
+        $0.appendDecimal(Int64(value))
+      } else {
+        $0.appendText(of: value)
+      }
+    }
   }
   mutating func flag(_ name: String, _ value: Bool) {
     guard depth == 0 else { return nested.flag(name, value) }

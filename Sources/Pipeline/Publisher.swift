@@ -3,14 +3,14 @@ import Telemetry
 
 /// Brings changed rows to the feature store: newest wins, one batch under way at a time.
 ///
-/// Writes at once while little has changed and coalesces under load: after a flush that took c of the road's time
-/// the next begins 2 c later, at most `maxDelayMs`. While a backlog is folded, when what it writes is old anyway, every
-/// batch is followed by 24 times its own time for the fold, at most ``backlogDelayNs``. What waits is a bit a key, never
-/// an event.
+/// Writes at once while little has changed and coalesces under load: after a flush of more than one batch, which took c
+/// of the road's time, the next begins c later, at most `maxDelayMs`; between batches events are read and folded. While a
+/// backlog is folded, when what it writes is old anyway, every batch is followed by 24 times its own time for the fold,
+/// at most ``backlogDelayNs``. What waits is a bit a key, never an event.
 public final class Publisher {
   /// Rows encoded into one batch; keeps a single step short, and shorter while somebody waits for what is new.
   static let rowsPerBatch = 4096
-  private static let liveRowsPerBatch = 1024
+  private static let liveRowsPerBatch = 512
   /// After so long without a batch an empty one asks whether the store still has what it was given.
   private static let askAfterNs: Int64 = 10_000_000_000
   /// A batch unanswered for so long is said aloud.
@@ -184,6 +184,7 @@ public final class Publisher {
       || road.hasDueRankings(turn: version.turn, now: start, force: force)
     guard store.inFlight == 0, hasNews || mustAsk(now: start) else { return }
     guard force || isFlushing || start >= nextFlushNs else { return }
+    let isOneBatch = !isFlushing
     isFlushing = true
     sink.batch.removeAll(version: version)
     batchRecordTime = foldedRecordTime
@@ -203,7 +204,7 @@ public final class Publisher {
     if hasBacklog, !isRecovering || isDrained {
       pause(flushCostNs * 24, atMost: max(maxDelayNs, Self.backlogDelayNs))
     } else if isDrained {
-      pause(flushCostNs * 2, atMost: maxDelayNs)
+      pause(isOneBatch ? 0 : flushCostNs, atMost: maxDelayNs)
     }
     if isDrained { isRecovering = false }
   }
