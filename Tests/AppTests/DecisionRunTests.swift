@@ -106,6 +106,7 @@ import Testing
     }
     let none = try run.ask("bandit", "explain", "sky", "--decision", "nosuch")
     #expect(none.code == ExitCode.failed)
+    #expect(try run.ask("bandit", "explain", "nosuch").code == ExitCode.failed, "a title nobody knows")
     let table = try run.ask("bandit", "explain", "sky", "--user", "u1", form: .table)
     #expect(table.text.contains("SLOT") && table.text.contains("upper bound"))
 

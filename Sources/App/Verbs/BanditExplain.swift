@@ -103,20 +103,23 @@ struct BanditExplain: Verb {
     }
     let vector = viewer?["vector"]?.array?.compactMap { $0.double.map(Float.init) } ?? []
     let shared = live.facts(viewer: viewer, vector: vector, situation)
-    return live.context(
-      shared, viewer: viewer, try card(content, context), title: try features("content:" + content), situation)!
+    let (card, title) = (try card(content, context), try features("content:" + content))
+    guard card != nil || title != nil else {
+      throw Failure(ExitCode.failed, "content:\(content) is neither in the feature store nor in a catalog topic")
+    }
+    return live.context(shared, viewer: viewer, card ?? TitleCard(), title: title, situation)!
   }
 
-  /// The title's newest row in the catalog topics; empty where it has none.
-  private func card(_ content: String, _ context: Context) throws -> TitleCard {
-    var card = TitleCard()
+  /// The title's newest row in the catalog topics; nil = it has none.
+  private func card(_ content: String, _ context: Context) throws -> TitleCard? {
+    var card: TitleCard?
     for input in try context.settings.mappings().compiled.inputs where input.isReference {
       let request = TailRequest(topic: input.topic, offset: "beginning", count: nil, follow: false)
       do {
         try request.read(context) { record in
           guard record.key.map({ String(decoding: $0, as: UTF8.self) }) == content else { return false }
           let row = record.value.flatMap { try? JSONValue(parsing: $0) }
-          if row?["source_id"] == nil { card = row.map(TitleCard.init(row:)) ?? TitleCard() }
+          if row?["source_id"] == nil { card = row.map(TitleCard.init(row:)) }
           return true
         }
       } catch let error as PortError

@@ -66,12 +66,12 @@ struct BanditShow: Verb {
     context.output.line(
       "\(spec.name)  \(spec.learner.rawValue) over \(spec.layout) (\(spec.dimension) slots)  version \(version)")
     context.output.line(
-      "\(snapshot.decisions) decisions, \(snapshot.arms.count) arms, as of \(Telemetry.Timestamp.utc(snapshot.asOf))"
+      "\(snapshot.decisions) decisions, "
+        + (spec.learner.hasArms ? "\(snapshot.arms.count) arms, " : "")
+        + "as of \(Telemetry.Timestamp.utc(snapshot.asOf))"
         + (snapshot.leftOut > 0 ? ", \(snapshot.leftOut) arms left out to stay below model.max_bytes" : ""))
     context.output.line(
-      "alpha \(FeatureAnswer.short(spec.alpha))  lambda \(FeatureAnswer.short(spec.lambda))  "
-        + "rho \(FeatureAnswer.short(spec.rho))  gamma \(FeatureAnswer.short(spec.gamma))  "
-        + "floor \(FeatureAnswer.short(spec.floor))")
+      ModelText.parameters(spec).map { "\($0.name) \(FeatureAnswer.short($0.value))" }.joined(separator: "  "))
     let largest = slots.sorted { abs($0.theta) > abs($1.theta) }.prefix(count)
     guard !largest.isEmpty else { return }
     context.output.table(
@@ -97,6 +97,19 @@ enum ModelText {
     for (name, value) in [
       ("alpha", spec.alpha), ("lambda", spec.lambda), ("rho", spec.rho), ("gamma", spec.gamma), ("floor", spec.floor),
     ] { json.field(name, value) }
+  }
+
+  /// What of the parameters moves this learner or its choices.
+  static func parameters(_ spec: ModelSpec) -> [(name: String, value: Double)] {
+    let (alpha, lambda, floor) = (("alpha", spec.alpha), ("lambda", spec.lambda), ("floor", spec.floor))
+    return switch spec.learner {
+    case .shared, .disjoint: [alpha, lambda, floor]
+    case .hybrid: [alpha, lambda, ("rho", spec.rho), floor]
+    case .thompson: [alpha, lambda]
+    case .beta: [alpha]
+    case .squarecb: [lambda, ("gamma", spec.gamma)]
+    case .linear, .logistic: [("epsilon", max(0.1, spec.floor))]
+    }
   }
 
   /// Coefficients of the part that all arms share, and their standard deviation in units of the reward's noise.

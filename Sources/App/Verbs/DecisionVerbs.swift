@@ -44,7 +44,7 @@ enum DecisionText {
       word("Timestamp"), word("decision_id"), word("user_id"), word("content_id"), number("slot"), number("propensity"),
       corrected, stage,
       json["latency_ms"]?.double.map { Figures.seconds($0 / 1000) } ?? "-",
-      json["VWState"]?["m"]?.string.map { Printable.line($0, 40) } ?? "-",
+      json["VWState"]?["m"]?.string.flatMap { $0.isEmpty ? nil : Printable.line($0, 40) } ?? "-",
     ])
   }
 
