@@ -14,13 +14,8 @@ final class WorkerProcess: @unchecked Sendable {
 
   private let process = Process()
   private let input = Pipe()
-  private let errors = Pipe()
-  private let answers = Pipe()
-  private let lock = NSLock()
-  private var log = Data()
-  private var written = Data()
-  /// Of its two outputs.
-  private var ended = 0
+  private let log: Drain
+  private let answers: Drain
 
   /// - Parameter settings: `name=value` each.
   init(_ verb: [String], _ settings: [String]) throws {
@@ -28,34 +23,19 @@ final class WorkerProcess: @unchecked Sendable {
     process.executableURL = URL(fileURLWithPath: own).deletingLastPathComponent().appendingPathComponent("thalweg")
     process.arguments = verb + settings.flatMap { ["--set", $0] }
     process.standardInput = input
+    // What steers the tests is no setting of the program.
+    process.environment = ProcessInfo.processInfo.environment.filter {
+      !["THALWEG_FAULT_SECONDS", "THALWEG_FULL_KILLS", "THALWEG_TEST_KAFKA"].contains($0.key)
+    }
+    let (errors, output) = (Pipe(), Pipe())
     process.standardError = errors
-    process.standardOutput = answers
-    errors.fileHandleForReading.readabilityHandler = { [weak self] handle in
-      let data = handle.availableData
-      if data.isEmpty { handle.readabilityHandler = nil }
-      guard let self else { return }
-      lock.withLock {
-        log += data
-        if data.isEmpty { ended += 1 }
-      }
-    }
-    answers.fileHandleForReading.readabilityHandler = { [weak self] handle in
-      let data = handle.availableData
-      if data.isEmpty { handle.readabilityHandler = nil }
-      guard let self else { return }
-      lock.withLock {
-        written += data
-        if data.isEmpty { ended += 1 }
-      }
-    }
+    process.standardOutput = output
     try process.run()
+    log = Drain(errors)
+    answers = Drain(output)
   }
 
-  deinit {
-    if process.isRunning { end(SIGKILL) }
-    errors.fileHandleForReading.readabilityHandler = nil
-    answers.fileHandleForReading.readabilityHandler = nil
-  }
+  deinit { if process.isRunning { end(SIGKILL) } }
 
   var identifier: Int32 { process.processIdentifier }
   var isRunning: Bool { process.isRunning }
@@ -63,8 +43,8 @@ final class WorkerProcess: @unchecked Sendable {
   var words: String {
     text.split(separator: "\n").filter { !$0.hasPrefix("{") }.joined(separator: "\n")
   }
-  var text: String { lock.withLock { String(decoding: log, as: UTF8.self) } }
-  var output: String { lock.withLock { String(decoding: written, as: UTF8.self) } }
+  var text: String { log.text }
+  var output: String { answers.text }
   var lines: [Line] {
     text.split(separator: "\n").filter { $0.hasPrefix("{") }.compactMap {
       try? Line(json: JSONValue(parsing: String($0)))
@@ -91,9 +71,8 @@ final class WorkerProcess: @unchecked Sendable {
   }
   var code: Int32 {
     process.waitUntilExit()
-    // What it wrote last is read on another thread.
-    let end = Date().addingTimeInterval(20)
-    while lock.withLock({ ended < 2 }), Date() < end { usleep(1_000) }
+    log.finish()
+    answers.finish()
     return process.terminationStatus
   }
 
@@ -119,5 +98,34 @@ final class WorkerProcess: @unchecked Sendable {
     let status = (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)) ?? ""
     let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS") }
     return (line.flatMap { Int($0.filter(\.isNumber)) } ?? 0) / 1024
+  }
+}
+
+/// Reads a pipe to its end on a thread of its own.
+private final class Drain: @unchecked Sendable {
+  private let lock = NSLock()
+  private let done = DispatchSemaphore(value: 0)
+  private var data = Data()
+  private var isAtEnd = false
+
+  init(_ pipe: Pipe) {
+    let handle = pipe.fileHandleForReading
+    Thread.detachNewThread { [self] in
+      while true {
+        let chunk = handle.availableData
+        guard !chunk.isEmpty else { break }
+        lock.withLock { data += chunk }
+      }
+      lock.withLock { isAtEnd = true }
+      done.signal()
+    }
+  }
+
+  var text: String { lock.withLock { String(decoding: data, as: UTF8.self) } }
+
+  /// Waits until everything was read of a process that has ended.
+  func finish() {
+    guard !lock.withLock({ isAtEnd }) else { return }
+    if done.wait(timeout: .now() + 5) == .success { done.signal() }
   }
 }
