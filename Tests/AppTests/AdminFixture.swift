@@ -115,7 +115,7 @@ final class FakeWorker: StatusProvider {
       """
       {"key":"user:\(id)","version":"000001000001000000000012","updated_at":1795664188250,"age_s":1.5,"features":{
       "n":183,"affinity_corrected":{"drama":0.81,"comedy":0.2},"hours":{\(hours)},"weekdays":{"0":0.1,"6":0.9},
-      "diversity_tolerance":0.4123456,"session_count":31,"session":{"started":1,"last":2}}}
+      "diversity_tolerance":0.4123456,"session_count":31,"session":{"started":1795664180000,"last":1795664188250}}}
       """.utf8)
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import Net
 import Testing
 
 /// The whole system embedded in one process.
@@ -46,5 +47,20 @@ import Testing
     // The two shares' difference has a standard error of .03 and is near .17.
     return isInTime && ranked >= control * 1.1
       && answer["alerts_fired"]?.int64 ?? 0 >= 1 && answer["alerts_resolved"]?.int64 ?? 0 >= 1
+  }
+
+  @Test func `its first lines name the page and the commands to look closer, and the page answers`() throws {
+    let demo = try Child(["demo"])
+    var lines: [String] = []
+    while lines.count < 12, let line = demo.firstLine() {
+      lines.append(line)
+      if line.contains("replay --plans") { break }
+    }
+    let text = lines.joined(separator: "\n")
+    let url = try #require(text.firstMatch(of: #/http://127\.0\.0\.1:\d+//#)?.0, "\(text)")
+    let answer = try #require(Client(url: String(url))).get("/")
+    #expect(answer.status == 200 && String(decoding: answer.body, as: UTF8.self).contains("Thalweg"))
+    demo.send(SIGINT)
+    #expect(demo.end() == 0)
   }
 }

@@ -35,7 +35,8 @@ extension Page {
     const most = 300;
     let topics = [], paused = false, latest = null, looked = null, firing = 0;
 
-    // A line chart in plain SVG: one line per topic, a grid of three, the newest sample at the right edge.
+    // A line chart in plain SVG: one line per topic, a grid of three, the newest sample at the right edge; five minutes wide,
+    // or as wide as what there is.
     function chart(svg, value, label) {
       const w = svg.clientWidth || 320, h = svg.clientHeight || 136, left = 40, bottom = 18, top = 6;
       const ns = "http://www.w3.org/2000/svg";
@@ -48,14 +49,15 @@ extension Page {
       const peak = Math.max(1, ...samples.flatMap((s) => topics.map((t) => value(s, t) || 0)));
       const step = 10 ** Math.floor(Math.log10(peak));
       const ceiling = [1, 2, 2.5, 5, 10].map((m) => m * step).find((m) => m >= peak);
-      const end = samples.length ? samples[samples.length - 1].at : 0, span = most * 1000;
+      const end = samples.length ? samples[samples.length - 1].at : 0, age = samples.length ? end - samples[0].at : 0;
+      const span = Math.min(most * 1000, Math.max(30_000, age)), from = span < most * 1000 ? Math.round(span / 1000) + " s ago" : "5 min ago";
       const x = (at) => left + (w - left) * (1 - (end - at) / span), y = (v) => top + (h - bottom - top) * (1 - v / ceiling);
       const out = [];
       for (const f of [0, 0.5, 1]) {
         out.push(make("line", { class: "grid", x1: left, x2: w, y1: y(f * ceiling), y2: y(f * ceiling) }));
         out.push(make("text", { x: left - 6, y: y(f * ceiling) + 4, "text-anchor": "end" }, short.format(f * ceiling)));
       }
-      out.push(make("text", { x: left, y: h - 3 }, "5 min ago"), make("text", { x: w, y: h - 3, "text-anchor": "end" }, "now"));
+      out.push(make("text", { x: left, y: h - 3 }, from), make("text", { x: w, y: h - 3, "text-anchor": "end" }, "now"));
       topics.forEach((topic, i) => {
         const points = samples.filter((s) => end - s.at <= span && known(value(s, topic))).map((s) => x(s.at).toFixed(1) + "," + y(value(s, topic)).toFixed(1));
         if (points.length) out.push(make("polyline", { class: "s" + (i % 6), points: points.join(" ") }));
@@ -134,6 +136,7 @@ extension Page {
       legend("rate-rows", list, (t) => [rate(t.events_per_s), count(t.events)]);
       chart($("rate-chart"), (x, t) => x.topics[t] && x.topics[t][0], "Events per second over five minutes; now " + rate(s.events_per_s));
       put("lag-now", count(s.lag));
+      put("lag-unit", s.lag === 1 ? "record behind" : "records behind");
       put("lag-sub", "the oldest waits " + time(s.lag_s));
       legend("lag-rows", list, (t) => [count(t.lag), time(t.lag_s)]);
       chart($("lag-chart"), (x, t) => x.topics[t] && x.topics[t][1], "Records not yet folded over five minutes; now " + count(s.lag));
@@ -154,19 +157,29 @@ extension Page {
     }
 
     // Numbers become bars, hours 24 columns, the rest a list.
-    function columns(values, label) {
+    const days = ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"], hours = Array.from({ length: 24 }, (_, i) => i);
+    function columns(values, names, label) {
       const peak = Math.max(1e-9, ...values), ns = "http://www.w3.org/2000/svg", svg = document.createElementNS(ns, "svg");
       svg.setAttribute("viewBox", "0 0 240 70");
       svg.setAttribute("class", "chart");
       svg.setAttribute("role", "img");
-      svg.setAttribute("aria-label", label + ", strongest at " + values.indexOf(Math.max(...values)));
+      svg.setAttribute("aria-label", label + ", strongest at " + names[values.indexOf(Math.max(...values))]);
       values.forEach((v, i) => {
         const r = document.createElementNS(ns, "rect"), w = 240 / values.length, h = (v / peak) * 52;
         for (const [k, x] of Object.entries({ x: i * w + 1, width: w - 2, y: 54 - h, height: h + 1, rx: 1, fill: "var(--bar)" })) r.setAttribute(k, x);
         svg.append(r);
-        if (i % Math.ceil(values.length / 8) === 0) { const t = document.createElementNS(ns, "text"); t.setAttribute("x", i * w + 1); t.setAttribute("y", 67); t.textContent = i; svg.append(t); }
+        if (i % Math.ceil(values.length / 8) === 0) { const t = document.createElementNS(ns, "text"); t.setAttribute("x", i * w + 1); t.setAttribute("y", 67); t.textContent = names[i]; svg.append(t); }
       });
       return svg;
+    }
+    // A value as a person reads it; what is as large as a time in ms is one.
+    function plain(v) {
+      if (v === null || v === "") return "–";
+      if (Array.isArray(v)) return v.length ? v.map(plain).join(", ") : "–";
+      if (typeof v === "object") return Object.entries(v).map(([k, x]) => k.replaceAll("_", " ") + " " + plain(x)).join(", ") || "–";
+      if (typeof v !== "number") return String(v);
+      if (v > 1e12 && v < 1e14) return new Date(v).toISOString().slice(0, 19).replace("T", " ") + " UTC";
+      return Number.isInteger(v) ? count(v) : v.toFixed(4);
     }
     function profile(kind, id, found) {
       const f = found.features || {}, out = [], rest = [];
@@ -179,12 +192,11 @@ extension Page {
         const v = f[key];
         if (!v || typeof v !== "object") continue;
         const values = Array.from({ length: n }, (_, i) => +v[i] || 0);
-        out.push(el("div", {}, el("h3", {}, n === 24 ? "Hours of the day" : "Days, from Monday"), columns(values, n === 24 ? "Hours of the day" : "Days of the week")));
+        out.push(el("div", {}, el("h3", {}, n === 24 ? "Hours of the day" : "Days of the week"), columns(values, n === 24 ? hours : days, n === 24 ? "Hours of the day" : "Days of the week")));
       }
       for (const [key, v] of Object.entries(f)) {
         if (["affinity", "affinity_corrected", "hours", "weekdays", "vector", "vector_history"].includes(key) || whole5.some((p) => p[0] === key)) continue;
-        const text = v === null ? "–" : typeof v === "object" ? JSON.stringify(v) : typeof v === "number" && !Number.isInteger(v) ? v.toFixed(4) : String(v);
-        rest.push(el("div", {}, el("dt", {}, key.replaceAll("_", " ")), el("dd", {}, text.slice(0, 300))));
+        rest.push(el("div", {}, el("dt", {}, key === "n" ? "events" : key.replaceAll("_", " ")), el("dd", {}, plain(v).slice(0, 300))));
       }
       out.push(el("div", {}, el("h3", {}, kind === "user" ? "Profile and session" : "Counters"), el("dl", { className: "facts" }, ...rest)));
       $("lookup-result").replaceChildren(el("div", { className: "two" }, ...out));

@@ -8,7 +8,7 @@ extension Page {
     }
     @media (prefers-color-scheme: dark) {
       :root {
-        --paper: #0b1719; --card: #12211f; --card: #132225; --ink: #e2eeec; --quiet: #9bb2b2; --line: #2a3d40; --grid: #20343a;
+        --paper: #0b1719; --card: #132225; --ink: #e2eeec; --quiet: #9bb2b2; --line: #2a3d40; --grid: #20343a;
         --deep: #0f3b45; --deep-ink: #e9f6f4; --good: #6ccf97; --warn: #f0b45c; --bad: #ff9187; --bar: #3fb0bd; --bar-bed: #20343a;
         --s0: #4cc3d4; --s1: #f39a62; --s2: #a79bf5; --s3: #8fce6b; --s4: #f089bb; --s5: #d8c64a;
       }
@@ -64,6 +64,7 @@ extension Page {
     #alerts li { border-top: 1px solid var(--line); padding: .35rem 0; overflow-wrap: anywhere; }
     #alerts strong { margin-right: .3rem; } .firing strong { color: var(--bad); } .resolved strong { color: var(--good); }
     #alerts small { display: block; color: var(--quiet); }
+    #dead-letters th:last-child, #dead-letters td:last-child { padding-left: .8rem; }
     code { font: .82rem/1.4 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
     .scroll { overflow-x: auto; border-radius: .25rem; }
     form { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end; margin-bottom: .4rem; }
@@ -77,12 +78,15 @@ extension Page {
     .skip { position: absolute; left: -99rem; } .skip:focus { left: .5rem; top: .5rem; background: var(--card); color: var(--ink); padding: .5rem 1rem; z-index: 1; }
     .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); margin: 0; }
     a { color: inherit; } footer { padding: 0 1rem 1rem; color: var(--quiet); }
+    @media (max-width: 84rem) { .half { grid-column: span 12; } }
     @media (max-width: 68rem) { section { grid-column: span 6; } .half, .wide, #freshness { grid-column: span 12; } }
     @media (max-width: 44rem) {
       section, .half, .wide { grid-column: 1 / -1; } main { padding: .5rem; gap: .5rem; } section { padding: .7rem .8rem; }
       .titles, .titles tbody, .titles tr { display: block; } .titles thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
       .titles tr { display: grid; grid-template-columns: repeat(5, 1fr) ; gap: 0 .5rem; border-top: 1px solid var(--line); padding: .4rem 0; }
       .titles td { border: 0; padding: 0; text-align: left !important; } .titles td:first-child { grid-column: 1 / 5; } .titles td:nth-child(2) { text-align: right !important; }
+      #dead-letters tr { display: grid; grid-template-columns: 1fr auto; } #dead-letters th:last-child { display: none; }
+      #dead-letters td:last-child { grid-column: 1 / -1; border: 0; padding: 0 0 .4rem; }
       .titles td[data-short]::before { content: attr(data-short); display: block; color: var(--quiet); font-size: .72rem; }
     }
     @media (prefers-reduced-motion: no-preference) { .bar i { transition: width .4s; } }

@@ -33,7 +33,7 @@ enum Page {
       </section>
       <section id="lag" aria-labelledby="lag-h">
         <h2 id="lag-h">Lag</h2>
-        <p class="big"><output id="lag-now">–</output> <span>records behind</span></p>
+        <p class="big"><output id="lag-now">–</output> <span id="lag-unit">records behind</span></p>
         <p class="sub" id="lag-sub"></p>
         <svg class="chart" id="lag-chart" role="img" aria-label="Records not yet folded"></svg>
         <table class="legend"><thead><tr><th scope="col">Topic</th><th scope="col">Records</th><th scope="col">Age</th></tr></thead><tbody id="lag-rows"></tbody></table>
