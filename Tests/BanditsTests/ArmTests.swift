@@ -50,6 +50,38 @@ private final class Contexts {
     }
   }
 
+  /// Sizes, counts and magnitudes drawn, some contexts no numbers: whatever comes, all variants do the same.
+  @Test(arguments: 1...24) func `fuzzed, every variant equals the plain loop bit for bit`(seed: Int) {
+    var random = SplitMix(seed: UInt64(seed) * 7919)
+    let (d, count) = (1 + random.below(130), 1 + random.below(40))
+    let contexts = Contexts(count: count, dimension: d, seed: UInt64(seed))
+    for k in 0..<count {
+      let size = [1e-20, 1e-3, 1, 30][random.below(4)] as Float
+      for i in 0..<d { contexts.x[k * contexts.padded + i] *= random.below(9) == 0 ? 0 : size }
+      if random.below(12) == 0 {
+        contexts.x[k * contexts.padded + random.below(d)] = [.nan, .infinity, 3e38, -0.0][random.below(4)]
+      }
+    }
+    var pointers: [UnsafePointer<Float>?] = (0..<count).map { contexts.at($0) }
+    let rewards = (0..<count).map { _ in Float(random.uniform() * 2 - 1) }
+    func run(_ kernels: BanditKernels, fused: Bool) -> [UInt32] {
+      var inverse = [Float](repeating: 0, count: BanditKernels.packedCount(d))
+      var theta = [Float](repeating: 0, count: BanditKernels.padded(d))
+      var last = theta
+      InverseRepair.reset(d, &inverse, &theta, lambda: 0.5)
+      let n =
+        fused
+        ? Float.learn(kernels, d, &inverse, &theta, &pointers, rewards, count, next: nil, last: &last)
+        : kernels.learnPlainly(d, &inverse, &theta, &pointers, rewards, count, last: &last)
+      return (inverse + theta).map(\.bitPattern) + [UInt32(n)]
+    }
+    let plain = run(BanditKernels.all[0], fused: false)
+    for kernels in BanditKernels.all {
+      #expect(run(kernels, fused: true) == plain, "\(kernels.name), fused, d \(d), \(count) events")
+      #expect(run(kernels, fused: false) == plain, "\(kernels.name), d \(d), \(count) events")
+    }
+  }
+
   @Test func `updates agree with a solve in Double`() {
     let d = 20
     let scale = ContextScale(dimension: d, limit: 1)

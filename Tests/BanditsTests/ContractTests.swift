@@ -122,6 +122,21 @@ private func contract<M: BanditModel>(_ fresh: M, _ name: String, orderFree: Boo
   @Test func `every learner keeps the contract in Double`() { Self.all(Exact.self) }
   @Test func `every learner keeps the contract in the production form`() { Self.all(Production.self) }
 
+  @Test func `a new arm of a hybrid starts warm from its content features, and then goes its own way`() {
+    var model = HybridModel<Production>(scale: ContextScale(dimension: 2, limit: 1), rho: 10)
+    for t in 0..<400 {
+      let feature = Double(t % 5) / 2 - 1
+      model.learn(t % 4, [1, feature], reward: 0.5 + 0.4 * feature, at: Int64(t))
+    }
+    model.publish(at: 400)
+    #expect(abs(model.estimate(9, [1, 1]).mean - 0.9) < 0.05 && abs(model.estimate(9, [1, -1]).mean - 0.1) < 0.05)
+    #expect(model.estimate(9, [1, 1]).width > 2 * model.estimate(0, [1, 1]).width, "and is less sure")
+    for t in 400..<600 { model.learn(9, [1, 1], reward: 0, at: Int64(t)) }
+    model.publish(at: 600)
+    #expect(model.estimate(9, [1, 1]).mean < 0.2)
+    #expect(model.estimate(0, [1, 1]).mean > 0.8, "its own data are the arm's")
+  }
+
   @Test func `sums of three workers add up to the bits of one, in any order`() {
     let scale = ContextScale(dimension: 6, limit: 1)
     var random = SplitMix(seed: 9)

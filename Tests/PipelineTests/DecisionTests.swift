@@ -153,6 +153,23 @@ import Testing
     #expect(stage.worker.road.pendingDecisions.waiting == 0)
   }
 
+  @Test func `each outcome of a reward is counted once`() throws {
+    let stage = try Stage { pair(&$0) }
+    try stage.tell([Stage.click("d", "u", at: 1000, "a", event: "1")])
+    #expect(stage.count(.rewardEarly) == 1 && stage.count(.rewardJoinedEarly) == 0)
+    try stage.tell([
+      Stage.decision("d", "u", at: 0, ["b", "a", "c"], x: [[1, 0], [1, 1], [1, 0]]),
+      Stage.action("like", "d", "u", at: 2000, "a", event: "2"), Stage.click("d", "u", at: 3000, "a", event: "3"),
+      Stage.click("d", "u", at: 400_000, "a", event: "4"), Stage.click("d", "u", at: 400_000, "a", event: "4"),
+    ])
+    let found = [
+      Counter.rewardEarly, .rewardJoinedEarly, .rewardJoined, .rewardOutOfOrder, .rewardLate, .rewardDefault,
+      .rewardUnobserved, .rewardEvicted,
+    ].map { stage.count($0) }
+    #expect(found == [1, 1, 1, 1, 1, 1, 1, 0], "a: early click, like, lower click, late click; b was seen, c was not")
+    #expect(stage.rewards("d")?["a"] == #"{"reward":0.8,"stage":4}"#)
+  }
+
   @Test func `items wait for a week where every item is awaited`() throws {
     let stage = try Stage {
       pair(&$0)
