@@ -227,7 +227,7 @@ extension Page {
       if (!paused && latest) show(latest);
     });
     function take(s) {
-      if (samples.length && s.at <= samples[samples.length - 1].at) return;
+      if (!s.at || (samples.length && s.at <= samples[samples.length - 1].at)) return;
       samples.push({ at: s.at, topics: Object.fromEntries(s.topics.map((t) => [t.topic, [t.events_per_s, t.lag]])) });
       if (samples.length > most) samples.shift();
     }

@@ -12,6 +12,7 @@ struct StatusHistory: Sendable {
   private var samples: [Sample] = []
 
   mutating func append(_ status: WorkerStatus) {
+    guard status.at > 0 else { return }  // asked before the worker first said anything
     if samples.count == Self.capacity { samples.removeFirst() }
     samples.append(
       Sample(
