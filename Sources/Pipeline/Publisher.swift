@@ -21,7 +21,7 @@ public final class Publisher {
   private let store: any FeatureStore
   private let clock: any WorkerClock
   private let maxDelayNs: Int64
-  private static let backlogDelayNs: Int64 = 1_000_000_000
+  private static let backlogDelayNs: Int64 = 250_000_000
   private var sink = StoreFeatureSink(batch: FeatureBatch(version: .zero))
   private var hasBatch = false
   private var nextFlushNs: Int64 = 0

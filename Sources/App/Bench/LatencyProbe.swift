@@ -33,7 +33,7 @@ struct LatencyProbe: Verb {
 
   func run(_ context: Context) throws {
     let feed = try KafkaFeed(
-      KafkaConfig(brokers: brokers, group: "bench", joinsGroup: false), topics: topics, lingerMs: rate == 0 ? 5 : 0)
+      KafkaConfig(brokers: brokers, group: "bench", joinsGroup: false), topics: topics, lingerMs: rate == 0 ? 5 : 2)
     defer { feed.close() }
     var traffic = BenchTraffic(viewers: viewers, titles: titles, seed: UInt64(seed))
     if rate == 0 {
