@@ -10,7 +10,7 @@ import Telemetry
 public final class Publisher {
   /// Rows encoded into one batch; keeps a single step short, and shorter while somebody waits for what is new.
   static let rowsPerBatch = 4096
-  private static let liveRowsPerBatch = 512
+  private static let liveRowsPerBatch = 256
   /// After so long without a batch an empty one asks whether the store still has what it was given.
   private static let askAfterNs: Int64 = 10_000_000_000
   /// A batch unanswered for so long is said aloud.

@@ -132,7 +132,7 @@ struct BenchLatency: Verb {
     let partitions = try source.partitions(of: places.topics)
     try source.start(
       partitions.enumerated().map { number, partition in
-        (partition, UInt16(number), 0, try source.watermarks(partition, timeoutMs: 5000).high)
+        (partition, UInt16(number), 0, try Self.end(of: partition, source))
       })
     let store = RedisStore(try RedisAddress("redis://" + places.redis), options: Self.options("relay-\(getpid()):"))
     _ = try store.open(group: "relay")
@@ -148,6 +148,17 @@ struct BenchLatency: Verb {
     }
     try child.finishWell()
     return answers(places)
+  }
+
+  /// A topic made a moment ago may not have a leader yet.
+  private static func end(of partition: TopicPartition, _ source: KafkaSource) throws -> Int64 {
+    for _ in 0..<50 {
+      do { return try source.watermarks(partition, timeoutMs: 5000).high } catch {
+        guard error.isRetriable else { throw error }
+        usleep(200_000)
+      }
+    }
+    return try source.watermarks(partition, timeoutMs: 5000).high
   }
 
   private static func options(_ prefix: String) -> RedisStore.Options {
