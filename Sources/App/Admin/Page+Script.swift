@@ -198,7 +198,7 @@ extension Page {
         if (["affinity", "affinity_corrected", "hours", "weekdays", "vector", "vector_history"].includes(key) || whole5.some((p) => p[0] === key)) continue;
         rest.push(el("div", {}, el("dt", {}, key === "n" ? "events" : key.replaceAll("_", " ")), el("dd", {}, plain(v).slice(0, 300))));
       }
-      out.push(el("div", {}, el("h3", {}, kind === "user" ? "Profile and session" : "Counters"), el("dl", { className: "facts" }, ...rest)));
+      out.push(el("div", { className: "wide" }, el("h3", {}, kind === "user" ? "Profile and session" : "Counters"), el("dl", { className: "facts columns" }, ...rest)));
       $("lookup-result").replaceChildren(el("div", { className: "two" }, ...out));
       put("lookup-said", (kind === "user" ? "Viewer " : "Title ") + id + (known(f.n) ? ", " + count(f.n) + " events" : "") + (known(found.age_s) ? ", updated " + time(found.age_s) + " ago" : ""));
     }

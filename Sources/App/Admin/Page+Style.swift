@@ -75,6 +75,7 @@ extension Page {
     button[aria-pressed=true] { background: var(--deep-ink); color: var(--deep); }
     :focus-visible { outline: 3px solid var(--s1); outline-offset: 2px; }
     .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: 0 1.5rem; }
+    .two .wide { grid-column: 1 / -1; } .columns { grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); column-gap: 2rem; }
     .skip { position: absolute; left: -99rem; } .skip:focus { left: .5rem; top: .5rem; background: var(--card); color: var(--ink); padding: .5rem 1rem; z-index: 1; }
     .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); margin: 0; }
     a { color: inherit; } footer { padding: 0 1rem 1rem; color: var(--quiet); }
