@@ -37,6 +37,23 @@ public struct ContextFacts: Sendable {
   public var traits: [Double] = []
   public var previousReward = 0.0
   public init() {}
+
+  /// ``freshness`` of what came out in a year, at a time in Unix ms.
+  public static func freshness(year: Int, at time: Int64) -> Double {
+    let days = Double(time) / 86_400_000 - (Double(year) - 1970) * 365.2425
+    return Elementary.exp(-max(0, days) / 365)
+  }
+
+  /// ln(1 + n) / ln 1001, at most 1: how ``popularity`` and experience are scaled.
+  public static func logShare(_ n: Double) -> Double { min(1, Elementary.ln(1 + n) / 6.90875477931522) }
+
+  /// Sets ``cosine`` from profile and content, where both are there.
+  public mutating func relate() {
+    guard !profile.isEmpty, profile.count == content.count else { return }
+    var sum = 0.0
+    for i in profile.indices { sum += Double(profile[i]) * Double(content[i]) }
+    cosine = max(-1, min(1, sum))
+  }
 }
 
 extension ContextLayout {
@@ -73,7 +90,7 @@ extension ContextLayout {
       case .session: put(facts.session)
       case .mood: if let mood = facts.mood, mood.index < 5 { x[start + mood.index] = mood.match }
       case .companions: if let with = facts.companions { x[start + (with + 3) % 4] = 1 }
-      case .experience: x[start] = min(1, Elementary.ln(1 + Double(facts.events)) / 6.90875477931522)
+      case .experience: x[start] = ContextFacts.logShare(Double(facts.events))
       case .traits: put(facts.traits)
       case .previousReward: x[start] = facts.previousReward
       case .crosses: break

@@ -1,3 +1,5 @@
+import Kernels
+
 /// What one slot range of a context holds.
 public struct ContextBlock: Sendable, Equatable {
   public enum Source: Sendable, Equatable {
@@ -94,10 +96,7 @@ public struct ContextLayout: Sendable, Equatable {
 
   /// FNV-1a over names, sources and limits: sums of two layouts add up only where it is equal.
   public var fingerprint: UInt64 {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    func add(_ text: String) { for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 } }
-    for block in blocks { add("\(block.name)|\(block.source)|\(block.limit);") }
-    return hash
+    fnv1a(blocks.map { "\($0.name)|\($0.source)|\($0.limit);" }.joined())
   }
 
   /// The default for titles: 100 slots.

@@ -93,7 +93,7 @@ public struct PublishedModel: BanditBelief {
     _ candidates: [String], contexts: [[Double]], slots: Int, decision: UInt64, propensities: Bool = true,
     exploration: Exploration? = nil
   ) -> [Ranked] {
-    let key = spec.name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 } ^ spec.fingerprint
+    let key = fnv1a(spec.name) ^ spec.fingerprint
     return Ranking(belief: self, exploration: exploration ?? spec.exploration, draws: Draws(model: key)).rank(
       candidates, numbers: candidates.map { index[$0] ?? .max }, contexts: contexts.isEmpty ? [[]] : contexts,
       slots: slots, decision: decision, propensities: propensities)

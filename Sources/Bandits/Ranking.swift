@@ -1,3 +1,5 @@
+import Kernels
+
 /// One place of a ranked list.
 public struct Ranked: Sendable, Equatable {
   /// Place in the list of candidates as offered.
@@ -47,8 +49,7 @@ public struct Ranking<B: BanditBelief>: Sendable {
         (belief.dimension == 0 || $0.count == belief.dimension) && $0.allSatisfy(\.isFinite)
       })
     else { return [] }
-    let keys = candidates.map { name in name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-    }
+    let keys = candidates.map { fnv1a($0) }
     let estimates = candidates.indices.map { i in
       contexts[contexts.count == 1 ? 0 : i].withUnsafeBufferPointer {
         belief.estimate(arms[i], $0.baseAddress ?? Self.nothing)

@@ -1,7 +1,6 @@
 import Bandits
 import Events
 import JSON
-import Kernels
 import Learners
 
 /// Puts a context together for an item whose record brought none: from profile, catalog and the record's own
@@ -11,16 +10,14 @@ import Learners
 /// ``ContextFacts``, and the item says that its context was assembled.
 struct ContextAssembly {
   private let layout: ContextLayout
-  private let genres: [String: Int]
-  private let genreSlots: Int
+  private let genres: GenreSlots
   private let decay: Double
   /// Genre slot by symbol, -1 = not looked up yet.
   private var slots: [Int16] = []
 
   init(_ options: DecisionOptions, _ learn: LearnOptions) {
     layout = options.layout
-    genreSlots = layout.range("affinity")?.count ?? 0
-    genres = Dictionary(options.genres.prefix(genreSlots).enumerated().map { ($1, $0) }) { first, _ in first }
+    genres = GenreSlots(layout, genres: options.genres)
     decay = learn.affinityDecay
   }
 
@@ -62,16 +59,9 @@ struct ContextAssembly {
     }
     if let vector = title.vector, title.inverseNorm > 0 {
       facts.content = (0..<dimension).map { vector[$0] * title.inverseNorm }
-      if !facts.profile.isEmpty {
-        var sum = 0.0
-        for i in 0..<dimension { sum += Double(facts.profile[i]) * Double(facts.content[i]) }
-        facts.cosine = max(-1, min(1, sum))
-      }
+      facts.relate()
     }
-    if title.year != 0 {
-      let days = Double(event.pointee.time) / 86_400_000 - (Double(title.year) - 1970) * 365.2425
-      facts.freshness = Elementary.exp(-max(0, days) / 365)
-    }
+    if title.year != 0 { facts.freshness = ContextFacts.freshness(year: Int(title.year), at: event.pointee.time) }
     facts.runtimeMinutes = title.runtimeMinutes
     facts.isOnPlatform = title.platformSymbols.contains {
       $0 == event.pointee.platform || row.pointee.uses(platform: $0)
@@ -86,15 +76,9 @@ struct ContextAssembly {
   private mutating func slot(_ genre: UInt16, _ ids: Identities) -> Int {
     while slots.count <= genre { slots.append(-1) }
     if slots[Int(genre)] >= 0 { return Int(slots[Int(genre)]) }
-    let name = ids.symbols[genre]
-    let spare = genreSlots - genres.count
-    var own = genres[name] ?? genreSlots
-    if own == genreSlots, spare > 0 {
-      let hash = name.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-      own = genres.count + Int(hash % UInt64(spare))
-    }
-    slots[Int(genre)] = Int16(own)
-    return own
+    let slot = genres.slot(ids.symbols[genre])
+    slots[Int(genre)] = Int16(slot)
+    return slot
   }
 
   private static func device(_ device: Device) -> Int? {

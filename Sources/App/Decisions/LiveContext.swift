@@ -1,6 +1,5 @@
 import Bandits
 import JSON
-import Kernels
 import Learners
 
 /// What a catalog row says of a title, as far as a context needs it.
@@ -38,13 +37,11 @@ struct Situation: Sendable {
 ///   stage knows.
 struct LiveContext {
   let layout: ContextLayout
-  private let genres: [String: Int]
-  private let genreSlots: Int
+  private let genres: GenreSlots
 
   init(_ layout: ContextLayout, genres: [String]) {
     self.layout = layout
-    genreSlots = layout.range("affinity")?.count ?? 0
-    self.genres = Dictionary(genres.prefix(genreSlots).enumerated().map { ($1, $0) }) { first, _ in first }
+    self.genres = GenreSlots(layout, genres: genres)
   }
 
   /// What of the viewer and the situation all titles share.
@@ -74,38 +71,23 @@ struct LiveContext {
     var facts = shared
     let affinity = viewer?["affinity_corrected"]
     for genre in card.genres {
-      if let value = affinity?[genre]?.double, value != 0 { facts.affinities.append((slot(genre), value)) }
+      if let value = affinity?[genre]?.double, value != 0 { facts.affinities.append((genres.slot(genre), value)) }
     }
     facts.content = card.unit
-    if facts.content.count == facts.profile.count {
-      let sum = zip(facts.content, facts.profile).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
-      facts.cosine = max(-1, min(1, sum))
-    }
+    facts.relate()
     if let title {
       facts.trust = [
         "source_reliability", "metadata_accuracy", "availability_confidence", "quality", "preference_confidence",
         "overall",
       ].map { title[$0]?.double ?? 0 }
-      facts.popularity = min(1, Elementary.ln(1 + max(0, title["popularity"]?.double ?? 0)) / 6.90875477931522)
+      facts.popularity = ContextFacts.logShare(max(0, title["popularity"]?.double ?? 0))
       facts.rating = ((title["avg_rating"]?.double ?? 3.5) - 1) / 4
     }
-    if card.year > 0 {
-      let days = Double(situation.time) / 86_400_000 - (Double(card.year) - 1970) * 365.2425
-      facts.freshness = Elementary.exp(-max(0, days) / 365)
-    }
+    if card.year > 0 { facts.freshness = ContextFacts.freshness(year: card.year, at: situation.time) }
     facts.runtimeMinutes = card.runtimeMinutes
     facts.isOnPlatform = card.platforms.contains {
       $0 == situation.platform || viewer?["platforms"]?[$0] != nil
     }
     return layout.fill(facts)
-  }
-
-  /// Slot of a genre; those without one of their own share the rest by hash.
-  private func slot(_ genre: String) -> Int {
-    if let own = genres[genre] { return own }
-    let spare = genreSlots - genres.count
-    guard spare > 0 else { return genreSlots }
-    let hash = genre.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-    return genres.count + Int(hash % UInt64(spare))
   }
 }
