@@ -8,7 +8,8 @@ import Synchronization
 /// Without it a reader at a backlog's start fetches all there is: gigabytes of fresh pages, read again long after they
 /// left the caches. Here the connection's thread waits instead, before it takes an answer apart, while more than
 /// ``ceiling`` bytes lie in the queue; a millisecond at a time and never longer than ``longestMs``, so that metadata and
-/// the end of the client are not held up. Heartbeats and commits go over the seat's own connections.
+/// the end of the client are not held up. Heartbeats and commits go over the seat's own connections. The library's
+/// manual wants no blocking in this place, for its threads' sake: holding that thread is what is meant here.
 final class FetchPacer: Sendable {
   /// Bytes that may wait, about: four fetch answers.
   static let ceiling = 16 << 20

@@ -30,7 +30,7 @@ struct Lane {
   var limit = 0
   var taken = 0
   var takenBytes = 0
-  /// Set for the length of one poll. By address: a reference would be counted up and down at each record.
+  /// Set for the length of one poll.
   var sink: UnsafePointer<any RecordSink>?
   var notices: [Notice] = []
 

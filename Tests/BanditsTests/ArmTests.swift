@@ -17,31 +17,44 @@ private final class Contexts {
   func at(_ k: Int) -> UnsafePointer<Float> { UnsafePointer(x + k * padded) }
 }
 
+/// One arm that some kernels taught, from the prior on.
+private struct TaughtArm {
+  var inverse: [Float]
+  var theta: [Float]
+  var last: [Float]
+  /// Events taken.
+  var count = 0
+
+  init(_ kernels: BanditKernels, fused: Bool, _ d: Int, lambda: Double, _ contexts: Contexts, _ rewards: [Float]) {
+    var pointers: [UnsafePointer<Float>?] = rewards.indices.map { contexts.at($0) }
+    inverse = [Float](repeating: 0, count: BanditKernels.packedCount(d))
+    theta = [Float](repeating: 0, count: BanditKernels.padded(d))
+    last = theta
+    InverseRepair.reset(d, &inverse, &theta, lambda: lambda)
+    count =
+      fused
+      ? Float.learn(kernels, d, &inverse, &theta, &pointers, rewards, rewards.count, next: nil, last: &last)
+      : kernels.learnPlainly(d, &inverse, &theta, &pointers, rewards, rewards.count, last: &last)
+  }
+}
+
 @Suite struct KernelTests {
   @Test(arguments: [1, 2, 7, 15, 16, 17, 31, 33, 99, 100, 101, 112, 128])
   func `every variant, fused or not, equals the plain loop bit for bit`(d: Int) {
     let contexts = Contexts(count: 24, dimension: d, seed: UInt64(d))
-    var pointers: [UnsafePointer<Float>?] = (0..<24).map { contexts.at($0) }
     let rewards = (0..<24).map { Float($0 % 5) / 4 }
     func run(_ kernels: BanditKernels, fused: Bool) -> [UInt32] {
-      var inverse = [Float](repeating: 0, count: BanditKernels.packedCount(d))
-      var theta = [Float](repeating: 0, count: BanditKernels.padded(d))
-      var last = theta
-      InverseRepair.reset(d, &inverse, &theta, lambda: 1)
-      let n =
-        fused
-        ? Float.learn(kernels, d, &inverse, &theta, &pointers, rewards, 24, next: nil, last: &last)
-        : kernels.learnPlainly(d, &inverse, &theta, &pointers, rewards, 24, last: &last)
-      #expect(n == 24)
+      let arm = TaughtArm(kernels, fused: fused, d, lambda: 1, contexts, rewards)
+      #expect(arm.count == 24)
       var mean: Float = 0
       var width: Float = 0
-      inverse.withUnsafeBufferPointer { a in
-        theta.withUnsafeBufferPointer { t in
-          var (inverses, thetas, x) = (a.baseAddress, t.baseAddress, pointers[3])
+      arm.inverse.withUnsafeBufferPointer { a in
+        arm.theta.withUnsafeBufferPointer { t in
+          var (inverses, thetas, x) = (a.baseAddress, t.baseAddress, Optional(contexts.at(3)))
           kernels.score(d, inverse: &inverses, theta: &thetas, x: &x, count: 1, mean: &mean, width: &width)
         }
       }
-      return (inverse + theta + last + [mean, width]).map(\.bitPattern)
+      return (arm.inverse + arm.theta + arm.last + [mean, width]).map(\.bitPattern)
     }
     let plain = run(BanditKernels.all[0], fused: false)
     for kernels in BanditKernels.all {
@@ -62,18 +75,10 @@ private final class Contexts {
         contexts.x[k * contexts.padded + random.below(d)] = [.nan, .infinity, 3e38, -0.0][random.below(4)]
       }
     }
-    var pointers: [UnsafePointer<Float>?] = (0..<count).map { contexts.at($0) }
     let rewards = (0..<count).map { _ in Float(random.uniform() * 2 - 1) }
     func run(_ kernels: BanditKernels, fused: Bool) -> [UInt32] {
-      var inverse = [Float](repeating: 0, count: BanditKernels.packedCount(d))
-      var theta = [Float](repeating: 0, count: BanditKernels.padded(d))
-      var last = theta
-      InverseRepair.reset(d, &inverse, &theta, lambda: 0.5)
-      let n =
-        fused
-        ? Float.learn(kernels, d, &inverse, &theta, &pointers, rewards, count, next: nil, last: &last)
-        : kernels.learnPlainly(d, &inverse, &theta, &pointers, rewards, count, last: &last)
-      return (inverse + theta).map(\.bitPattern) + [UInt32(n)]
+      let arm = TaughtArm(kernels, fused: fused, d, lambda: 0.5, contexts, rewards)
+      return (arm.inverse + arm.theta).map(\.bitPattern) + [UInt32(arm.count)]
     }
     let plain = run(BanditKernels.all[0], fused: false)
     for kernels in BanditKernels.all {

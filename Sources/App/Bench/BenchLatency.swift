@@ -152,13 +152,14 @@ struct BenchLatency: Verb {
 
   /// A topic made a moment ago may not have a leader yet.
   private static func end(of partition: TopicPartition, _ source: KafkaSource) throws -> Int64 {
-    for _ in 0..<50 {
+    var triesLeft = 50
+    while true {
       do { return try source.watermarks(partition, timeoutMs: 5000).high } catch {
-        guard error.isRetriable else { throw error }
+        triesLeft -= 1
+        guard error.isRetriable, triesLeft > 0 else { throw error }
         usleep(200_000)
       }
     }
-    return try source.watermarks(partition, timeoutMs: 5000).high
   }
 
   private static func options(_ prefix: String) -> RedisStore.Options {
