@@ -317,6 +317,7 @@ struct PendingFold: ~Copyable {
       return slots[slot].put(decision, at: row)
     }
     if !decision.isStartFinal { decision.items[i].hear(signal) }
+    let before = decision.items[i].reward.best?.stage
     let (action, outcome) = decision.items[i].reward.take(signal, options.windows)
     switch outcome {
     case .joined: tally.add(.rewardJoined)
@@ -324,6 +325,13 @@ struct PendingFold: ~Copyable {
     default: tally.add(.rewardLate)
     }
     act(decision, i, action, event.pointee.mergeTime, isTimer: false)
+    if action == .nothing, outcome == .joined, before != signal.stage {
+      // The same reward from a higher stage moves no sum, but the item's last line names the stage that decided,
+      // whichever of the two came first.
+      teach(
+        decision, i, .correct(from: signal.reward, to: signal.reward), decision.start, nil, event.pointee.mergeTime,
+        false)
+    }
     if outcome == .joined {
       decision.updatedAt = event.pointee.mergeTime
       publishing.mark(number(row, slot))

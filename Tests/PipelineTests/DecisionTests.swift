@@ -38,8 +38,15 @@ import Testing
     #expect(abs(corrected[0] - 0.564394) < 1e-4 && abs(corrected[1] + 0.409091) < 1e-4)
   }
 
+  /// The reward of a line and the stage that decided it.
+  private struct Verdicts: ResolvedEncoder {
+    func encode(_ item: ResolvedItem) -> [UInt8]? { Array("\(item.eventID) \(item.reward) \(item.stage)".utf8) }
+  }
+
   /// Everything folds before any short window ends; Kafka timestamps, order and copies are drawn.
-  private func shuffled(seed: UInt64) throws -> (models: [String], rewards: [String: [String: String]]) {
+  private func shuffled(
+    seed: UInt64
+  ) throws -> (models: [String], rewards: [String: [String: String]], last: [Substring: Substring]) {
     var random = SplitMix(seed: seed)
     var lines: [Stage.Line] = []
     for d in 0..<12 {
@@ -78,15 +85,24 @@ import Testing
         Stage.model(.shared, layout: .pairs(groups: [1])),
         Stage.model(.hybrid, layout: .pairs(groups: [1]), name: "hybrid"),
       ]
+      $0.resolvedTopic = "resolved"
+      $0.resolvedEncoder = Verdicts()
     }
     try stage.tell(all)
     try stage.tell([Stage.tick(at: 500_000)])
     let rewards = Dictionary(uniqueKeysWithValues: (0..<12).map { ("d\($0)", stage.rewards("d\($0)") ?? [:]) })
-    return (stage.rows("model"), rewards)
+    #expect(stage.outlet.flush(timeoutMs: 0))
+    var last: [Substring: Substring] = [:]
+    for record in stage.outlet.delivered where record.topic == "resolved" {
+      let parts = String(decoding: record.value ?? [], as: UTF8.self).split(separator: " ", maxSplits: 1)
+      last[parts[0]] = parts[1]
+    }
+    return (stage.rows("model"), rewards, last)
   }
 
-  @Test func `any order of arrival and any number of copies leaves the same rewards and the same sums`() throws {
+  @Test func `any order of arrival and any number of copies leaves the same rewards, sums and last lines`() throws {
     let expected = try shuffled(seed: 0)
+    #expect(expected.last["d1:t3"] == "0.4 3", "a click of the same reward came first")
     #expect(expected.models.count == 2)
     #expect(expected.rewards["d0"]?["t2"] == #"{"reward":0.4,"stage":3}"#)
     #expect(expected.rewards["d0"]?["t0"] == #"{"reward":-1.0,"stage":4}"#, "m0 comes after l0 by id")
@@ -96,6 +112,7 @@ import Testing
       let found = try shuffled(seed: UInt64(seed))
       #expect(found.rewards == expected.rewards, "seed \(seed)")
       #expect(found.models == expected.models, "seed \(seed)")
+      #expect(found.last == expected.last, "seed \(seed)")
     }
   }
 
