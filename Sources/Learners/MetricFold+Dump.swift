@@ -6,15 +6,17 @@ extension MetricFold {
   /// its series.
   public func eachScope(ids: Identities, _ body: (String, UInt32) -> Void) {
     body("global", global)
-    for (symbol, node) in genres.enumerated() where node != .max { body("genre/" + ids.symbols[UInt16(symbol)], node) }
-    for (slot, node) in titles.enumerated() where node != .max {
+    for (symbol, node) in genres.values.enumerated() where node != .max {
+      body("genre/" + ids.symbols[UInt16(symbol)], node)
+    }
+    for (slot, node) in titles.values.enumerated() where node != .max {
       body("content/" + ids.titles.text(UInt32(slot)), node)
     }
   }
 
   /// The three series of a scope: cells `[index, count, sum, squares]`, oldest first, and the alert.
   public func series(of node: UInt32, into sink: inout some FeatureSink) {
-    let series = nodes[Int(node)].series
+    let series = nodes.row(node).pointee.series
     for (name, own) in [("ctr", series.0), ("completion_rate", series.1), ("average_rating", series.2)] {
       sink.beginObject(name)
       cells("recent", own.recent, into: &sink)
@@ -29,7 +31,7 @@ extension MetricFold {
 
   /// Genres that have a trend: name, decayed sum and the time it stands at, unix ms.
   public func eachGenreTrend(ids: Identities, _ body: (String, Double, Int64) -> Void) {
-    for (symbol, trend) in genreTrends.enumerated() where trend.at != 0 {
+    for (symbol, trend) in genreTrends.values.enumerated() where trend.at != 0 {
       body(ids.symbols[UInt16(symbol)], trend.sum, trend.at)
     }
   }

@@ -5,27 +5,39 @@ extension MetricFold {
     let hour = (time - Int64(drift.currentBuckets) * drift.bucketMs) / drift.hourMs
     var changed: [DriftAlert] = []
     let horizon = (hour - Int64(drift.baselineHours)) * drift.hourMs / drift.bucketMs
-    for index in nodes.indices where nodes[index].isLive {
-      let before = nodes[index].byteCount
-      if nodes[index].series.0.recent.isEmpty, nodes[index].series.1.recent.isEmpty,
-        nodes[index].series.2.recent.isEmpty, !nodes[index].isFiring
-      {
-        if nodes[index].key >> 32 == 2, Int64(nodes[index].bucket) < horizon { drop(UInt32(index)) }
+    for number in 0..<nodeCount {
+      let node = nodes.row(number)
+      guard node.pointee.isLive else { continue }
+      guard !node.pointee.isIdle else {
+        if node.pointee.isTitle, Int64(node.pointee.bucket) < horizon { drop(number) }
         continue
       }
+      if node.pointee.rolledTo != hour { roll(number, to: hour) }
+      // A window without enough samples changes nothing but an alert that fires.
+      guard node.pointee.isFiring || node.pointee.holds(drift.minimumSamples) else { continue }
       for metric in DriftMetric.allCases {
-        if let alert = judge(UInt32(index), metric, at: time, hour: hour) { changed.append(alert) }
+        if let alert = judge(node, metric, at: time, hour: hour) { changed.append(alert) }
       }
-      saving.mark(UInt32(index))
-      if nodes[index].key >> 32 == 2 { bytes += nodes[index].byteCount - before }
+      saving.mark(number)
     }
     alerts += changed.sorted { $0.alertID < $1.alertID }
+  }
+
+  private mutating func roll(_ number: UInt32, to hour: Int64) {
+    let node = nodes.row(number)
+    let before = node.pointee.byteCount
+    var isChanged = false
+    for metric in DriftMetric.allCases where node.series(metric).pointee.roll(to: hour, drift) { isChanged = true }
+    node.pointee.rolledTo = hour
+    if isChanged { saving.mark(number) }
+    if node.pointee.isTitle { bytes += node.pointee.byteCount - before }
   }
 
   /// Last judged border of the firing alert that has waited longest, nil if none fires.
   func oldestJudged() -> Int64? {
     var oldest: Int64?
-    for node in nodes where node.isLive && node.isFiring {
+    for number in 0..<nodeCount where nodes.row(number).pointee.isLive && nodes.row(number).pointee.isFiring {
+      let node = nodes.row(number).pointee
       for series in [node.series.0, node.series.1, node.series.2] where series.firedAt != 0 {
         oldest = min(oldest ?? .max, series.judgedAt)
       }
@@ -36,7 +48,8 @@ extension MetricFold {
   /// Alerts that fire, as last judged: what a worker that starts on a saved state shows.
   public func firing() -> [DriftAlert] {
     var found: [DriftAlert] = []
-    for node in nodes where node.isLive && node.isFiring {
+    for number in 0..<nodeCount where nodes.row(number).pointee.isLive && nodes.row(number).pointee.isFiring {
+      let node = nodes.row(number).pointee
       for (metric, series) in zip(DriftMetric.allCases, [node.series.0, node.series.1, node.series.2])
       where series.firedAt != 0 {
         let border = series.judgedAt / drift.bucketMs
@@ -52,42 +65,38 @@ extension MetricFold {
     return found.sorted { $0.alertID < $1.alertID }
   }
 
-  private mutating func judge(_ node: UInt32, _ metric: DriftMetric, at time: Int64, hour: Int64) -> DriftAlert? {
-    let drift = drift
+  private mutating func judge(
+    _ node: UnsafeMutablePointer<MetricNode>, _ metric: DriftMetric, at time: Int64, hour: Int64
+  ) -> DriftAlert? {
     let border = time / drift.bucketMs
-    let key = nodes[Int(node)].key
-    let change = nodes[Int(node)].with(metric) {
-      series -> (DriftRule.Verdict, MetricSum, MetricSum, DriftAlert.Reason)? in
-      series.roll(to: hour, drift)
-      let current = series.current(border - Int64(drift.currentBuckets), border)
-      let isFiring = series.firedAt != 0
-      var verdict = DriftRule.Verdict()
-      var baseline = MetricSum()
-      if current.count >= drift.minimumSamples {
-        baseline = series.baseline(hour - Int64(drift.baselineHours), hour)
-      }
-      guard current.count >= drift.minimumSamples, baseline.count >= drift.minimumSamples else {
-        guard isFiring, time - series.judgedAt >= drift.unjudgedMs else { return nil }
-        return (verdict, current, series.baseline(hour - Int64(drift.baselineHours), hour), .unjudged)
-      }
+    let series = node.series(metric)
+    let current = series.pointee.current(border - Int64(drift.currentBuckets), border)
+    let isFiring = series.pointee.firedAt != 0
+    var baseline = MetricSum()
+    if current.count >= drift.minimumSamples || isFiring {
+      baseline = series.pointee.baseline(hour - Int64(drift.baselineHours), hour)
+    }
+    var verdict = DriftRule.Verdict()
+    var reason = DriftAlert.Reason.unjudged
+    if current.count >= drift.minimumSamples, baseline.count >= drift.minimumSamples {
       verdict = DriftRule.judge(
         current: current.mean(metric), baseline: baseline.mean(metric), threshold: drift.threshold,
         sigmas: drift.sigmas, standardError: Self.standardError(metric, current, baseline))
-      if isFiring { series.judgedAt = time }
+      if isFiring { series.pointee.judgedAt = time }
       guard verdict.fires != isFiring else { return nil }
+      reason = verdict.fires ? .deviates : .recovered
       if verdict.fires {
-        series.firedAt = time
-        series.judgedAt = time
-        series.direction = verdict.direction == .improvement ? 1 : 0
-        series.kind = verdict.kind == .undefinedBaseline ? 1 : 0
-        return (verdict, current, baseline, .deviates)
+        series.pointee.firedAt = time
+        series.pointee.judgedAt = time
+        series.pointee.direction = verdict.direction == .improvement ? 1 : 0
+        series.pointee.kind = verdict.kind == .undefinedBaseline ? 1 : 0
       }
-      return (verdict, current, baseline, .recovered)
+    } else {
+      guard isFiring, time - series.pointee.judgedAt >= drift.unjudgedMs else { return nil }
     }
-    guard let (verdict, current, baseline, reason) = change else { return nil }
-    let series = nodes[Int(node)].with(metric) { $0 }
-    if reason != .deviates { nodes[Int(node)].with(metric) { $0.firedAt = 0 } }
-    return alert(key, metric, series, verdict, current, baseline, reason, time, hour)
+    let told = alert(node.pointee.key, metric, series.pointee, verdict, current, baseline, reason, time, hour)
+    if reason != .deviates { series.pointee.firedAt = 0 }
+    return told
   }
 
   private func alert(

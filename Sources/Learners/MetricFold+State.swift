@@ -5,31 +5,32 @@ extension MetricFold {
 
   /// Hands out every row that changed since the last call, ascending by key; empty bytes = delete it.
   public mutating func drainSaving(_ body: (UInt64, [UInt8]) throws -> Void) rethrows {
-    var changed: [UInt32] = []
-    saving.drain { changed.append($0) }
-    var rows: [(UInt64, [UInt8])] = []
     var gone = Set(deleted)
     deleted.removeAll()
-    for index in changed where nodes[Int(index)].isLive {
-      var bytes: [UInt8] = []
-      encode(nodes[Int(index)], into: &bytes)
-      gone.remove(nodes[Int(index)].key)
-      rows.append((nodes[Int(index)].key, bytes))
+    /// What stands for the head and for rows that are gone.
+    let (head, nothing) = (UInt32.max, UInt32.max - 1)
+    var rows: [(key: UInt64, node: UInt32)] = []
+    rows.reserveCapacity(saving.count + gone.count + 1)
+    let nodes = nodes
+    saving.drain { number in
+      guard nodes.row(number).pointee.isLive else { return }
+      let key = nodes.row(number).pointee.key
+      gone.remove(key)
+      rows.append((key, number))
     }
-    rows += gone.map { ($0, []) }
-    if headIsDirty {
-      var bytes: [UInt8] = [1]
-      bytes.put(boundary)
-      bytes.put(lastBucket)
-      bytes.put(touches)
-      for trend in genreTrends {
-        bytes.put(trend.sum)
-        bytes.put(trend.at)
+    for key in gone { rows.append((key, nothing)) }
+    if headIsDirty { rows.append((Self.headKey, head)) }
+    headIsDirty = false
+    var bytes: [UInt8] = []
+    for (key, node) in rows.sorted(by: { $0.key < $1.key }) {
+      bytes.removeAll(keepingCapacity: true)
+      switch node {
+      case head: encodeHead(into: &bytes)
+      case nothing: break
+      default: encode(nodes.row(node).pointee, into: &bytes)
       }
-      rows.append((Self.headKey, bytes))
-      headIsDirty = false
+      try body(key, bytes)
     }
-    for (key, bytes) in rows.sorted(by: { $0.0 < $1.0 }) { try body(key, bytes) }
   }
 
   /// A save failed: the row of this key is handed out again.
@@ -52,10 +53,10 @@ extension MetricFold {
       boundary = try reader.take(Int64.self)
       lastBucket = try reader.take(Int64.self)
       touches = try reader.take(UInt64.self)
-      genreTrends = []
+      genreTrends.removeAll()
       while !reader.isAtEnd {
         let sum = try reader.take(Double.self)
-        genreTrends.append((sum, try reader.take(Int64.self)))
+        genreTrends.append(GenreTrend(sum: sum, at: try reader.take(Int64.self)))
       }
       return
     }
@@ -67,27 +68,35 @@ extension MetricFold {
     node.series.2 = try Self.series(&reader)
     let id = Int(UInt32(truncatingIfNeeded: key))
     switch key >> 32 {
-    case 0: nodes[Int(global)] = node
+    case 0: nodes.row(global).pointee = node
     case 1:
       while genres.count <= id { genres.append(.max) }
       genres[id] = make(key)
-      nodes[Int(genres[id])] = node
+      nodes.row(genres[id]).pointee = node
     default:
       while titles.count <= id { titles.append(.max) }
       titles[id] = make(key)
-      nodes[Int(titles[id])] = node
+      nodes.row(titles[id]).pointee = node
       bytes += node.byteCount
     }
   }
 
-  /// Restores the order in which titles leave.
+  /// Nothing that was loaded is to be saved.
   public mutating func finishLoading() {
-    oldest = .max
-    newest = .max
-    let order = titles.filter { $0 != .max }.sorted { nodes[Int($0)].touched < nodes[Int($1)].touched }
-    for node in order { link(node) }
+    leaving = LeavingTitles()
     headIsDirty = false
     saving.removeAll()
+  }
+
+  private func encodeHead(into bytes: inout [UInt8]) {
+    bytes.put(UInt8(1))
+    bytes.put(boundary)
+    bytes.put(lastBucket)
+    bytes.put(touches)
+    for trend in genreTrends.values {
+      bytes.put(trend.sum)
+      bytes.put(trend.at)
+    }
   }
 
   private func encode(_ node: MetricNode, into bytes: inout [UInt8]) {
@@ -105,9 +114,10 @@ extension MetricFold {
   }
 
   private static func series(_ reader: inout ByteReader) throws(StateError) -> MetricSeries {
-    var series = MetricSeries()
-    try series.recent.decode(&reader)
-    try series.hours.decode(&reader)
+    var (recent, hours) = (Run<MetricCell>(), Run<MetricCell>())
+    try recent.decode(&reader)
+    try hours.decode(&reader)
+    var series = MetricSeries(recent: recent, hours: hours)
     series.firedAt = try reader.take(Int64.self)
     series.judgedAt = try reader.take(Int64.self)
     series.direction = try reader.take(UInt8.self)

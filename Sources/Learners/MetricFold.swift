@@ -4,7 +4,8 @@ import Kernels
 /// Stage M: metrics per global, genre and title in buckets of merge time, judged at every bucket's border (F1,
 /// decision 37), and the trend of genres.
 ///
-/// One owner. Before an event is folded, ``advance(to:tally:)`` must have run with its merge time.
+/// One owner. Before an event is folded, ``advance(to:tally:)`` must have run with its merge time where
+/// ``isDue(before:)`` says so.
 ///
 /// - Complexity: O(genres) an event; a boundary costs O(live scopes).
 public struct MetricFold: ~Copyable {
@@ -12,20 +13,24 @@ public struct MetricFold: ~Copyable {
   let drift: DriftOptions
   let catalog: Catalog
   let ids: Identities
-  var nodes: ContiguousArray<MetricNode> = []
+  /// By number; those that left are not live, and their numbers are given out again.
+  let nodes = RowChunks<MetricNode>()
+  var nodeCount: UInt32 = 0
   var free: [UInt32] = []
-  var global: UInt32
-  var genres: ContiguousArray<UInt32> = []
-  var titles: ContiguousArray<UInt32> = []
-  /// Titles' nodes from the longest untouched to the newest.
-  var oldest = UInt32.max
-  var newest = UInt32.max
+  let global: UInt32 = 0
+  /// Numbers of nodes by symbol and by slot, `.max` = none.
+  var genres = Run<UInt32>()
+  var titles = Run<UInt32>()
   var touches: UInt64 = 0
   var bytes = 0
+  /// Who leaves next, once anybody has to.
+  var leaving = LeavingTitles()
   /// Next border to judge, unix ms; 0 before the first event.
   var boundary: Int64 = 0
   var lastBucket: Int64 = 0
-  var genreTrends: ContiguousArray<(sum: Double, at: Int64)> = []
+  /// The bucket of the latest event and its first and last moment: most events fall into it.
+  private var bucket: (index: UInt32, from: Int64, to: Int64) = (0, 0, -1)
+  var genreTrends = Run<GenreTrend>()
   var saving = DirtySet()
   var deleted: [UInt64] = []
   var headIsDirty = true
@@ -35,12 +40,16 @@ public struct MetricFold: ~Copyable {
     drift = options.drift
     self.catalog = catalog
     self.ids = ids
-    nodes.append(MetricNode(key: 0))
-    global = 0
+    _ = make(0)
   }
 
   deinit {
-    for var node in nodes { node.free() }
+    for number in 0..<nodeCount { nodes.row(number).pointee.free() }
+    nodes.free()
+    var (titles, genres, trends) = (titles, genres, genreTrends)
+    titles.free()
+    genres.free()
+    trends.free()
   }
 
   /// The border that is judged next: a timer of the total order, run after every record at its time. Unix ms.
@@ -50,30 +59,60 @@ public struct MetricFold: ~Copyable {
   public var byteCount: Int { bytes }
 
   /// Folds what an event means for the metrics.
-  public mutating func fold(_ event: Event, _ payload: Payload, _ effect: Effect, tally: inout Tally) {
-    guard effect.flags.contains(.folded) else { return }
-    let bucket = UInt32(truncatingIfNeeded: event.mergeTime / drift.bucketMs)
-    switch event.kind {
+  public mutating func fold(
+    _ event: UnsafePointer<Event>, _ payload: Payload, _ effect: UnsafePointer<Effect>, tally: inout Tally
+  ) {
+    guard effect.pointee.flags.contains(.folded) else { return }
+    switch event.pointee.kind {
     case .impression:
       guard let items = payload.field(.items), let base = items.baseAddress else { return }
+      let sample = MetricCell(index: bucket(of: event.pointee.mergeTime), count: 1)
       for index in 0..<(items.count / ShownItem.byteCount) {
         let item = ShownItem(reading: base + index * ShownItem.byteCount)
-        if item.counted { add(.ctr, item.title, bucket, count: 1, sum: 0, squares: 0, &tally) }
+        if item.counted { add(sample, .ctr, item.title, &tally) }
       }
     case .click:
-      if effect.flags.contains(.countedClick) { add(.ctr, event.title, bucket, count: 0, sum: 1, squares: 1, &tally) }
-      if event.title != Event.none { trend(event, effect) }
+      if effect.pointee.flags.contains(.countedClick) {
+        let sample = MetricCell(index: bucket(of: event.pointee.mergeTime), sum: 1, squares: 1)
+        add(sample, .ctr, event.pointee.title, &tally)
+      }
+      if event.pointee.title != Event.none { trend(event, effect) }
     case .watch:
-      guard effect.flags.contains(.watch) else { return }
-      let fine = Int64((effect.completion * 16_777_216).rounded(.toNearestOrEven))
-      let coarse = Int64((effect.completion * 65_536).rounded(.toNearestOrEven))
-      add(.completionRate, event.title, bucket, count: 1, sum: fine, squares: coarse * coarse, &tally)
+      guard effect.pointee.flags.contains(.watch) else { return }
+      let fine = Int64((effect.pointee.completion * 16_777_216).rounded(.toNearestOrEven))
+      let coarse = Int64((effect.pointee.completion * 65_536).rounded(.toNearestOrEven))
+      let sample = MetricCell(
+        index: bucket(of: event.pointee.mergeTime), count: 1, sum: fine, squares: coarse * coarse)
+      add(sample, .completionRate, event.pointee.title, &tally)
       trend(event, effect)
     case .rate:
-      let half = Int64(event.rate)
-      add(.averageRating, event.title, bucket, count: 1, sum: half, squares: half * half, &tally)
+      let half = Int64(event.pointee.rate)
+      let sample = MetricCell(index: bucket(of: event.pointee.mergeTime), count: 1, sum: half, squares: half * half)
+      add(sample, .averageRating, event.pointee.title, &tally)
     default: break
     }
+  }
+
+  /// The same for an event in hand.
+  public mutating func fold(_ event: Event, _ payload: Payload, _ effect: Effect, tally: inout Tally) {
+    withUnsafePointer(to: event) { event in
+      withUnsafePointer(to: effect) { fold(event, payload, $0, tally: &tally) }
+    }
+  }
+
+  /// Asks for the node of an event's title and for the series that it will change, some events ahead.
+  @inline(__always)
+  public mutating func prefetchNode(_ event: UnsafePointer<Event>) {
+    guard let (node, metric) = target(event) else { return }
+    prefetch(node.head, bytes: 32)
+    prefetch(node.series(metric), bytes: 32)
+  }
+
+  /// Asks for the cell of that series: a few events ahead, when the node has come.
+  @inline(__always)
+  public mutating func prefetchCell(_ event: UnsafePointer<Event>) {
+    guard let (node, metric) = target(event), let newest = node.series(metric).pointee.newest else { return }
+    prefetch(newest, bytes: 24)
   }
 
   /// Decayed clicks and watches of a genre's titles at a time.
@@ -82,6 +121,10 @@ public struct MetricFold: ~Copyable {
     let trend = genreTrends[Int(symbol)]
     return trend.sum * Elementary.exp(-Double(time - trend.at) / options.trendTauMs)
   }
+
+  /// Whether ``advance(to:tally:)`` has anything to do at this merge time.
+  @inline(__always)
+  public mutating func isDue(before mergeTime: Int64) -> Bool { boundary < mergeTime || boundary == 0 }
 
   /// Runs every border before `mergeTime` and gives the alerts that fire or resolve, by border, then by alert id.
   ///
@@ -118,98 +161,101 @@ public struct MetricFold: ~Copyable {
     return alerts
   }
 
-  private mutating func trend(_ event: Event, _ effect: Effect) {
-    guard effect.trendWeight > 0 else { return }
-    for genre in catalog.title(event.title).pointee.genreSymbols {
-      while genreTrends.count <= Int(genre) { genreTrends.append((0, 0)) }
-      var trend = genreTrends[Int(genre)]
+  /// The node and the series that an event will change, where its title has one.
+  @inline(__always)
+  private mutating func target(
+    _ event: UnsafePointer<Event>
+  ) -> (UnsafeMutablePointer<MetricNode>, DriftMetric)? {
+    let metric: DriftMetric
+    switch event.pointee.kind {
+    case .click: metric = .ctr
+    case .watch: metric = .completionRate
+    case .rate: metric = .averageRating
+    default: return nil
+    }
+    guard Int(event.pointee.title) < titles.count else { return nil }
+    let number = titles[Int(event.pointee.title)]
+    return number == .max ? nil : (nodes.row(number), metric)
+  }
+
+  /// Merge time over the width of a bucket.
+  @inline(__always)
+  private mutating func bucket(of time: Int64) -> UInt32 {
+    if time >= bucket.from, time <= bucket.to { return bucket.index }
+    let index = time / drift.bucketMs
+    bucket.index = UInt32(truncatingIfNeeded: index)
+    // Times before 1970 are rounded towards it: they share no bucket's span.
+    bucket.from = time >= 0 ? index * drift.bucketMs : 0
+    bucket.to = time >= 0 ? bucket.from + drift.bucketMs - 1 : -1
+    return bucket.index
+  }
+
+  private mutating func trend(_ event: UnsafePointer<Event>, _ effect: UnsafePointer<Effect>) {
+    guard effect.pointee.trendWeight > 0 else { return }
+    for genre in catalog.title(event.pointee.title).pointee.genreSymbols {
+      while genreTrends.count <= Int(genre) { genreTrends.append(GenreTrend()) }
+      let trend = genreTrends.base.unsafelyUnwrapped + Int(genre)
       TitleRow.decayed(
-        &trend.sum, &trend.at, add: effect.trendWeight, time: event.time, tau: options.trendTauMs)
-      genreTrends[Int(genre)] = trend
+        &trend.pointee.sum, &trend.pointee.at, add: effect.pointee.trendWeight, time: event.pointee.time,
+        tau: options.trendTauMs)
     }
     headIsDirty = true
   }
 
-  private mutating func add(
-    _ metric: DriftMetric, _ title: UInt32, _ bucket: UInt32, count: UInt32, sum: Int64, squares: Int64,
-    _ tally: inout Tally
-  ) {
-    lastBucket = max(lastBucket, Int64(bucket))
-    put(global, metric, bucket, count, sum, squares)
+  /// Adds to the scopes that a title belongs to: all, its genres, itself.
+  private mutating func add(_ sample: MetricCell, _ metric: DriftMetric, _ title: UInt32, _ tally: inout Tally) {
+    lastBucket = max(lastBucket, Int64(sample.index))
+    _ = put(sample, metric, global)
     guard title != Event.none else { return }
-    for genre in catalog.title(title).pointee.genreSymbols {
-      while genres.count <= Int(genre) { genres.append(.max) }
-      if genres[Int(genre)] == .max { genres[Int(genre)] = make(1 << 32 | UInt64(genre)) }
-      put(genres[Int(genre)], metric, bucket, count, sum, squares)
-    }
-    while titles.count <= Int(title) { titles.append(.max) }
-    if titles[Int(title)] == .max {
-      titles[Int(title)] = make(2 << 32 | UInt64(title))
-      bytes += MemoryLayout<MetricNode>.stride
-    } else {
-      unlink(titles[Int(title)])
-    }
-    let node = titles[Int(title)]
-    let before = nodes[Int(node)].byteCount
-    put(node, metric, bucket, count, sum, squares)
-    bytes += nodes[Int(node)].byteCount - before
+    for genre in catalog.title(title).pointee.genreSymbols { _ = put(sample, metric, node(ofGenre: genre)) }
+    let number = node(ofTitle: title)
+    bytes += put(sample, metric, number)
     touches += 1
-    nodes[Int(node)].touched = touches
-    link(node)
-    if bytes > drift.maxBytes { evict(sparing: node, &tally) }
+    nodes.row(number).pointee.touched = touches
+    if bytes > drift.maxBytes { evict(sparing: number, &tally) }
   }
 
-  private mutating func put(
-    _ node: UInt32, _ metric: DriftMetric, _ bucket: UInt32, _ count: UInt32, _ sum: Int64, _ squares: Int64
-  ) {
-    nodes[Int(node)].bucket = bucket
-    nodes[Int(node)].with(metric) { $0.add(bucket, count: count, sum: sum, squares: squares) }
-    saving.mark(node)
+  /// Bytes by which the node has grown.
+  @inline(__always)
+  private mutating func put(_ sample: MetricCell, _ metric: DriftMetric, _ number: UInt32) -> Int {
+    let node = nodes.row(number)
+    node.pointee.bucket = sample.index
+    saving.mark(number)
+    return node.series(metric).pointee.add(sample) ? MemoryLayout<MetricCell>.stride : 0
   }
 
+  @inline(__always)
+  private mutating func node(ofGenre symbol: UInt16) -> UInt32 {
+    if Int(symbol) < genres.count, genres[Int(symbol)] != .max { return genres[Int(symbol)] }
+    while genres.count <= Int(symbol) { genres.append(.max) }
+    genres[Int(symbol)] = make(1 << 32 | UInt64(symbol))
+    return genres[Int(symbol)]
+  }
+
+  @inline(__always)
+  private mutating func node(ofTitle slot: UInt32) -> UInt32 {
+    if Int(slot) < titles.count, titles[Int(slot)] != .max { return titles[Int(slot)] }
+    while titles.count <= Int(slot) { titles.append(.max) }
+    titles[Int(slot)] = make(2 << 32 | UInt64(slot))
+    bytes += MetricNode.rowBudget
+    return titles[Int(slot)]
+  }
+
+  @inline(never)
   mutating func make(_ key: UInt64) -> UInt32 {
-    if let node = free.popLast() {
-      nodes[Int(node)] = MetricNode(key: key)
-      return node
+    let number = free.popLast() ?? nodeCount
+    if number == nodeCount {
+      _ = nodes.make(Int(number >> 12))
+      nodeCount += 1
     }
-    nodes.append(MetricNode(key: key))
-    return UInt32(nodes.count - 1)
+    nodes.row(number).initialize(to: MetricNode(key: key))
+    return number
   }
+}
 
-  mutating func link(_ node: UInt32) {
-    nodes[Int(node)].older = newest
-    nodes[Int(node)].newer = .max
-    if newest != .max { nodes[Int(newest)].newer = node } else { oldest = node }
-    newest = node
-  }
-
-  private mutating func unlink(_ node: UInt32) {
-    let (older, newer) = (nodes[Int(node)].older, nodes[Int(node)].newer)
-    if older != .max { nodes[Int(older)].newer = newer } else { oldest = newer }
-    if newer != .max { nodes[Int(newer)].older = older } else { newest = older }
-  }
-
-  /// Over the bound the title untouched for longest leaves; one whose alert fires stays until it has resolved.
-  private mutating func evict(sparing kept: UInt32, _ tally: inout Tally) {
-    var node = oldest
-    while bytes > drift.maxBytes, node != .max {
-      let next = nodes[Int(node)].newer
-      if node != kept, !nodes[Int(node)].isFiring {
-        drop(node)
-        tally.add(.driftEvicted)
-      }
-      node = next
-    }
-  }
-
-  mutating func drop(_ node: UInt32) {
-    unlink(node)
-    let key = nodes[Int(node)].key
-    bytes -= nodes[Int(node)].byteCount
-    titles[Int(UInt32(truncatingIfNeeded: key))] = .max
-    nodes[Int(node)].free()
-    nodes[Int(node)].isLive = false
-    deleted.append(key)
-    free.append(node)
-  }
+/// Decayed clicks and watches of a genre's titles.
+struct GenreTrend: BitwiseCopyable {
+  var sum = 0.0
+  /// Where the sum stands, unix ms; 0 = nothing yet.
+  var at: Int64 = 0
 }

@@ -51,9 +51,11 @@ extension DriftMetric {
   }
 }
 
-/// One metric of one scope: recent buckets, older whole hours, and its alert.
+/// One metric of one scope: recent buckets, older whole hours, and its alert. 64 bytes.
 struct MetricSeries: BitwiseCopyable {
   var recent = Run<MetricCell>()
+  /// Samples in the recent buckets: a window of them cannot hold more. Beside them, in one line of the cache.
+  private(set) var held: Int64 = 0
   var hours = Run<MetricCell>()
   /// Boundary at which its alert fired, 0 = not firing. Unix ms.
   var firedAt: Int64 = 0
@@ -62,22 +64,40 @@ struct MetricSeries: BitwiseCopyable {
   /// 0 degradation, 1 improvement; 0 relative, 1 undefined baseline.
   var direction: UInt8 = 0
   var kind: UInt8 = 0
-  var spare: (UInt16, UInt32) = (0, 0)
+
+  init() {}
+
+  /// As it was saved.
+  init(recent: Run<MetricCell>, hours: Run<MetricCell>) {
+    self.recent = recent
+    self.hours = hours
+    for cell in recent.values { held += Int64(cell.count) }
+  }
 
   /// By what it holds, not by what is allocated: a restart must evict the same.
   var byteCount: Int { (recent.count + hours.count) * MemoryLayout<MetricCell>.stride }
 
-  mutating func add(_ bucket: UInt32, count: UInt32, sum: Int64, squares: Int64) {
-    if recent.isEmpty || recent[recent.count - 1].index != bucket { recent.append(MetricCell(index: bucket)) }
-    var cell = recent[recent.count - 1]
-    cell.count += count
-    cell.sum += sum
-    cell.squares += squares
-    recent[recent.count - 1] = cell
+  /// The cell that the next event changes, if it falls into the bucket of the latest.
+  @inline(__always)
+  var newest: UnsafeMutablePointer<MetricCell>? { recent.base.map { $0 + max(0, recent.count - 1) } }
+
+  /// Takes a sample into the bucket it names, the latest or a later one; true where that bucket is new.
+  @inline(__always)
+  mutating func add(_ sample: MetricCell) -> Bool {
+    held += Int64(sample.count)
+    guard !recent.isEmpty, let cell = newest, cell.pointee.index == sample.index else {
+      recent.append(sample)
+      return true
+    }
+    cell.pointee.count += sample.count
+    cell.pointee.sum += sample.sum
+    cell.pointee.squares += sample.squares
+    return false
   }
 
-  /// Moves buckets that lie wholly before hour `hour` into hours, and drops hours before the baseline.
-  mutating func roll(to hour: Int64, _ options: DriftOptions) {
+  /// Moves buckets that lie wholly before hour `hour` into hours, and drops hours before the baseline; true if there
+  /// were any.
+  mutating func roll(to hour: Int64, _ options: DriftOptions) -> Bool {
     var moved = 0
     while moved < recent.count {
       let cell = recent[moved]
@@ -90,6 +110,7 @@ struct MetricSeries: BitwiseCopyable {
       whole.sum += cell.sum
       whole.squares += cell.squares
       hours[hours.count - 1] = whole
+      held -= Int64(cell.count)
       moved += 1
     }
     recent.removeFirst(moved)
@@ -97,6 +118,7 @@ struct MetricSeries: BitwiseCopyable {
     var expired = 0
     while expired < hours.count, Int64(hours[expired].index) < first { expired += 1 }
     hours.removeFirst(expired)
+    return moved + expired > 0
   }
 
   /// Sum of the buckets in [from, to).
@@ -118,37 +140,49 @@ struct MetricSeries: BitwiseCopyable {
   }
 }
 
-/// A scope with its three metrics, and its place among titles by last touch.
+/// A scope with its three metrics. 224 bytes.
 struct MetricNode: BitwiseCopyable {
+  /// Bytes of it, its cells aside: what a title counts for under `drift.max_bytes`.
+  static let rowBudget = 224
+
+  /// One a metric, by its number: they come first, so that ``series(_:)`` finds them.
+  var series = (MetricSeries(), MetricSeries(), MetricSeries())
   /// Kind << 32 | symbol or slot; kind 0 global, 1 genre, 2 content.
   var key: UInt64
   /// Counts touches of titles: the order in which they leave.
   var touched: UInt64 = 0
+  /// Hour that its series were rolled to last; not saved, as rolling again changes nothing.
+  var rolledTo = Int64.min
   /// Last bucket touched.
   var bucket: UInt32 = 0
-  var older: UInt32 = .max
-  var newer: UInt32 = .max
   var isLive = true
-  var series = (MetricSeries(), MetricSeries(), MetricSeries())
 
   init(key: UInt64) { self.key = key }
 
+  var isTitle: Bool { key >> 32 == 2 }
   var isFiring: Bool { series.0.firedAt != 0 || series.1.firedAt != 0 || series.2.firedAt != 0 }
-  var byteCount: Int {
-    MemoryLayout<MetricNode>.stride + series.0.byteCount + series.1.byteCount + series.2.byteCount
-  }
+  /// Nothing recent, and no alert.
+  var isIdle: Bool { series.0.recent.isEmpty && series.1.recent.isEmpty && series.2.recent.isEmpty && !isFiring }
+  var byteCount: Int { Self.rowBudget + series.0.byteCount + series.1.byteCount + series.2.byteCount }
 
-  mutating func with<R>(_ metric: DriftMetric, _ body: (inout MetricSeries) -> R) -> R {
-    switch metric {
-    case .ctr: body(&series.0)
-    case .completionRate: body(&series.1)
-    case .averageRating: body(&series.2)
-    }
+  /// Whether a window of any of its metrics can hold so many samples.
+  func holds(_ samples: Int64) -> Bool {
+    series.0.held >= samples || series.1.held >= samples || series.2.held >= samples
   }
 
   mutating func free() {
     series.0.free()
     series.1.free()
     series.2.free()
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == MetricNode {
+  /// What stands behind the series: key, touch, bucket.
+  var head: UnsafeRawPointer { UnsafeRawPointer(self) + 3 * MemoryLayout<MetricSeries>.stride }
+
+  @inline(__always)
+  func series(_ metric: DriftMetric) -> UnsafeMutablePointer<MetricSeries> {
+    UnsafeMutableRawPointer(self).assumingMemoryBound(to: MetricSeries.self) + metric.rawValue
   }
 }

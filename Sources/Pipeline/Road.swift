@@ -373,13 +373,16 @@ public final class Road {
     until idleFrontier: Int64, _ alerts: inout [DriftAlert]
   ) {
     guard options.learn.folds.contains(.metrics) else { return }
+    let fold = metricFold
+    let effects = UnsafePointer(effects.baseAddress.unsafelyUnwrapped)
     for i in order.indices {
+      if i + Self.rowsAhead < order.count { fold.pointee.prefetchNode(order[i + Self.rowsAhead].event) }
+      if i + Self.vectorsAhead < order.count { fold.pointee.prefetchCell(order[i + Self.vectorsAhead].event) }
       let entry = order[i]
       guard entry.pointee.role == .event else { continue }
-      let event = entry.pointee.event
-      alerts += metricFold.pointee.advance(to: event.mergeTime, tally: &tally)
-      guard effects[i].flags.contains(.folded) else { continue }
-      metricFold.pointee.fold(event, payload(of: entry), effects[i], tally: &tally)
+      let time = entry.event.pointee.mergeTime
+      if fold.pointee.isDue(before: time) { alerts += fold.pointee.advance(to: time, tally: &tally) }
+      fold.pointee.fold(entry.event, payload(of: entry), effects + i, tally: &tally)
     }
     if let due = metricFold.pointee.nextBoundary, due <= idleFrontier {
       alerts += metricFold.pointee.advance(to: idleFrontier + 1, tally: &tally)

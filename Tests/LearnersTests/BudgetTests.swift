@@ -15,6 +15,9 @@ import Testing
     #expect(MemoryLayout<HistoryEntry>.stride == 16)
     #expect(MemoryLayout<ShownDecision>.stride == 24)
     #expect(MemoryLayout<ShownTitle>.stride == 8)
+    #expect(MemoryLayout<MetricNode>.stride == MetricNode.rowBudget)
+    #expect(MemoryLayout<MetricNode>.offset(of: \.series) == 0)
+    #expect(MemoryLayout<MetricSeries>.stride == 64)
   }
 
   @Test func `a viewer with a hundred events stays within its budget`() {

@@ -154,7 +154,7 @@ struct DriftTests {
         worker.metrics.fold(event, .empty, effect, tally: &worker.tally)
       }
     }
-    let node = worker.metrics.nodes[0]
+    let node = worker.metrics.nodes.row(0).pointee
     var sum = node.series.0.current(0, .max)
     for cell in node.series.0.hours.values { sum += cell }
     #expect(sum.count == 2_000 && sum.sum == 500 && sum.mean(.ctr) == 0.25)

@@ -131,7 +131,7 @@ final class StoryWorker {
     other.catalog.finishLoading(titles: ids.titles.count)
     other.viewerFold.finishLoading()
     metrics.headIsDirty = true
-    for index in metrics.nodes.indices { metrics.saving.mark(UInt32(index)) }
+    for number in 0..<metrics.nodeCount { metrics.saving.mark(number) }
     try metrics.drainSaving { key, bytes in try bytes.withUnsafeBytes { try other.metrics.decode(key, $0) } }
     other.metrics.finishLoading()
     other.tally = tally

@@ -135,8 +135,11 @@ struct BenchAll: Verb {
           }
           let metric = Self.nanoseconds {
             for i in turn.indices {
-              _ = metricFold.advance(to: turn[i].mergeTime, tally: &tally)
-              metricFold.fold(turn[i], .empty, effects[i], tally: &tally)
+              if i + 16 < turn.count { metricFold.prefetchNode(turn.baseAddress! + i + 16) }
+              if i + 8 < turn.count { metricFold.prefetchCell(turn.baseAddress! + i + 8) }
+              let time = turn[i].mergeTime
+              if metricFold.isDue(before: time) { _ = metricFold.advance(to: time, tally: &tally) }
+              metricFold.fold(turn.baseAddress! + i, .empty, effects.baseAddress! + i, tally: &tally)
             }
           }
           if isMeasured {
