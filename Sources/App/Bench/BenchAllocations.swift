@@ -31,8 +31,8 @@ struct BenchAllocations: Verb {
     BenchLives.name(viewers: viewers, titles: titles, in: ids)
     bench.apply(try CatalogFiles.read([folder]))
     var lives = BenchLives(viewers: viewers, titles: titles)
-    // Three days fill the caps of every viewer to their bound.
-    for _ in 0..<3 { _ = lives.visit(bench, events: 400_000) }
+    // Days as full as the one that is counted give every list of a viewer its size.
+    for _ in 0..<3 { _ = lives.visit(bench, events: events) }
     let beforeFold = meter.bytes
     _ = lives.visit(bench, events: events)
     let folded = Double(meter.bytes - beforeFold) / Double(events)

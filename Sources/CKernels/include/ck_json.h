@@ -39,8 +39,28 @@ static inline int ck_begins(const uint8_t *p, size_t left, const uint8_t *prefix
   return left >= length && memcmp(p, prefix, length) == 0;
 }
 
+#if defined(__SSE2__)
+/// Whether all 16 bytes are of [A-Za-z0-9_-].
+static inline int ck_is_slug16(const uint8_t *p) {
+  __m128i v = _mm_loadu_si128((const __m128i *)p);
+  __m128i small = _mm_or_si128(v, _mm_set1_epi8(0x20));
+  // Signed: 0x80... lies below everything.
+  __m128i letter = _mm_and_si128(_mm_cmpgt_epi8(small, _mm_set1_epi8('a' - 1)), _mm_cmplt_epi8(small, _mm_set1_epi8('z' + 1)));
+  __m128i digit = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8('0' - 1)), _mm_cmplt_epi8(v, _mm_set1_epi8('9' + 1)));
+  __m128i mark = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('_')), _mm_cmpeq_epi8(v, _mm_set1_epi8('-')));
+  return _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(letter, digit), mark)) == 0xffff;
+}
+#endif
+
 /// Whether all bytes are of [A-Za-z0-9_-].
 static inline int ck_is_slug(const uint8_t *p, size_t n) {
+#if defined(__SSE2__)
+  if (n >= 16) {
+    for (size_t i = 0; i + 16 <= n; i += 16)
+      if (!ck_is_slug16(p + i)) return 0;
+    return ck_is_slug16(p + n - 16);
+  }
+#endif
   uint8_t bad = 0;
   for (size_t i = 0; i < n; i++) {
     uint8_t c = p[i], l = c | 0x20;

@@ -217,8 +217,15 @@ extension Decoder {
   mutating func checkKey(_ emit: Emit, _ event: inout Event) {
     guard programs[input].isEnvelope, let key else { return }
     let id = current.pointee.isContentKeyed ? titleID : viewerID
-    guard let id, !(id.count == key.count && id.elementsEqual(key)) else { return }
+    guard let id, !Self.same(id, key) else { return }
     event.flags.insert(.keyMismatch)
+  }
+
+  @inline(__always)
+  static func same(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
+    guard a.count == b.count else { return false }
+    if let word = ShortWord(a), let other = ShortWord(b) { return word == other }
+    return a.elementsEqual(b)
   }
 
   // MARK: Slots and payload

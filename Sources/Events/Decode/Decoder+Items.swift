@@ -185,7 +185,7 @@ extension Decoder {
 
   mutating func search(_ event: inout Event) throws(DecodeFault) {
     guard try text(.query, most: 512) != nil else { throw DecodeFault(.missingField, .query) }
-    try expect(.queryReformulations, [.array])
+    try expect(.queryReformulations, .array)
     let shownList = token(.resultsShown)
     var shown: Set<String> = []
     if shownList.kind != .absent {

@@ -169,8 +169,8 @@ extension Decoder {
     let position = token(.position)
     if position.kind != .absent { event.position = try self.position(position, .position) }
     if let minutes = try whole(.tzOffset, -840, 840) { event.tzMinutes = Int16(minutes) }
-    try expect(.context, [.object])
-    try expect(.experiment, [.object])
+    try expect(.context, .object)
+    try expect(.experiment, .object)
     let mood = token(.mood)
     if mood.kind != .absent {
       if let at = try word(mood, .mood, Words.moods) {
@@ -187,7 +187,7 @@ extension Decoder {
         event.flags.insert(.unknownContext)
       }
     }
-    try expect(.contextDevice, [.string, .escaped])
+    try expect(.contextDevice, .string, or: .escaped)
     if let place = try whole(.sessionPosition, 0, 2_147_483_647) { event.sessionPosition = Int32(place) }
     _ = try number(.hour, 0, 23)
     _ = try number(.dayOfWeek, 0, 6)
@@ -238,24 +238,24 @@ extension Decoder {
 
   /// Index of a word in a list, nil = not there.
   @inline(__always)
-  mutating func word(_ token: Token, _ field: Field, _ words: [ShortWord]) throws(DecodeFault) -> Int? {
+  mutating func word(_ token: Token, _ field: Field, _ words: WordList) throws(DecodeFault) -> Int? {
     let text = try text(token, field)
     guard text.count > 0,
       let word = ShortWord(text.baseAddress!.assumingMemoryBound(to: UInt8.self), text.count)
     else { return nil }
-    return words.firstIndex(of: word)
+    return words.place(of: word)
   }
 }
 
 /// The closed word lists of the envelope.
 enum Words {
-  static let qualities = list(["SD", "HD", "FHD", "4K"])
-  static let phases = list(["start", "progress", "stop"])
-  static let sources = list(["user", "checker"])
-  static let operations = list(["activate", "cancel"])
-  static let moods = list(Vocabulary.moods)
-  static let companions = list(Vocabulary.companions)
-  static let actions = list([
+  static let qualities = WordList(["SD", "HD", "FHD", "4K"])
+  static let phases = WordList(["start", "progress", "stop"])
+  static let sources = WordList(["user", "checker"])
+  static let operations = WordList(["activate", "cancel"])
+  static let moods = WordList(Vocabulary.moods)
+  static let companions = WordList(Vocabulary.companions)
+  static let actions = WordList([
     "like", "dislike", "favorite", "skip", "share", "block", "purchase", "view", "ignore", "correction",
     "watch_complete", "watch_partial",
   ])
@@ -263,6 +263,21 @@ enum Words {
     .like, .dislike, .favorite, .skip, .share, .block, .purchase, .view, .ignore, .correction, .watchComplete,
     .watchPartial,
   ]
+}
 
-  private static func list(_ words: [String]) -> [ShortWord] { words.map { ShortWord($0)! } }
+/// Words that are compared as they are; lives as long as the process, so that a look counts no reference.
+struct WordList: @unchecked Sendable {
+  private let words: UnsafeMutablePointer<ShortWord>
+  private let count: Int
+
+  init(_ texts: [String]) {
+    count = texts.count
+    words = .allocate(capacity: count)
+    for (i, text) in texts.enumerated() { (words + i).initialize(to: ShortWord(text)!) }
+  }
+
+  func place(of word: ShortWord) -> Int? {
+    for i in 0..<count where words[i] == word { return i }
+    return nil
+  }
 }

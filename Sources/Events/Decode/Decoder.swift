@@ -179,7 +179,7 @@ public struct Decoder: ~Copyable {
     let token = at[programs[input].schemaSlot]
     guard token.kind.rawValue > TokenKind.null.rawValue else { throw DecodeFault(.missingField, .schema) }
     let text = try self.text(token, .schema)
-    guard programs[input].input.schema!.elementsEqual(text) else { throw DecodeFault(.unknownSchema, .schema) }
+    guard Self.same(text, programs[input].schema) else { throw DecodeFault(.unknownSchema, .schema) }
   }
 
   @inline(__always)

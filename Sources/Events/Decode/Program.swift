@@ -16,6 +16,8 @@ struct Program: ~Copyable {
   let isJSON: Bool
   let unwraps: Bool
   let schemaSlot: Int
+  /// What stands at that slot; empty without one.
+  let schema: UnsafeRawBufferPointer
   let dataSlot: Int
   let base64Slot: Int
 
@@ -42,6 +44,9 @@ struct Program: ~Copyable {
     isJSON = input.framing == .json && !input.unwrapsCloudEvents
     unwraps = input.unwrapsCloudEvents
     schemaSlot = input.schema == nil ? -1 : input.schemaSlot
+    let text = UnsafeMutableRawBufferPointer.allocate(byteCount: input.schema?.count ?? 0, alignment: 1)
+    text.copyBytes(from: input.schema ?? [])
+    schema = UnsafeRawBufferPointer(text)
     func slot(_ name: String) -> Int {
       input.structured.nodes[0].first { $0.name == Array(name.utf8) }?.slot ?? -1
     }
@@ -53,6 +58,7 @@ struct Program: ~Copyable {
     rules.deinitialize(count: ruleCount)
     rules.deallocate()
     devices.deallocate()
+    schema.deallocate()
   }
 }
 
