@@ -18,7 +18,7 @@ enum ExplicitPreferences {
 
   /// Takes the fields of one record in; false where it is no JSON object.
   static func merge(
-    _ object: UnsafeRawBufferPointer, time: Int64, id: UnsafeRawBufferPointer, into stored: inout Run<UInt8>
+    _ object: UnsafeRawBufferPointer, time: Int64, id: UnsafeRawBufferPointer, into stored: ViewerList<UInt8>
   ) -> Bool {
     var fields = read(stored)
     var scanner = JSONFields(object)
@@ -47,7 +47,7 @@ enum ExplicitPreferences {
     return true
   }
 
-  static func read(_ stored: Run<UInt8>) -> [Field] {
+  static func read(_ stored: ViewerList<UInt8>) -> [Field] {
     var reader = ByteReader(UnsafeRawBufferPointer(stored.values))
     var fields: [Field] = []
     while !reader.isAtEnd {
@@ -61,7 +61,7 @@ enum ExplicitPreferences {
   }
 
   /// Gives the fields out as the object `explicit`.
-  static func features(_ stored: Run<UInt8>, into sink: inout some FeatureSink) {
+  static func features(_ stored: ViewerList<UInt8>, into sink: inout some FeatureSink) {
     sink.beginObject("explicit")
     for field in read(stored) {
       field.json.withUnsafeBytes { emit(names[Int(field.index)], $0[...], into: &sink) }

@@ -1,6 +1,6 @@
 import Kernels
 
-/// What a history entry weighs; its title stands in a list of its own, which is scanned. 16 bytes.
+/// What a history entry weighs; its title stands in a list of its own, which is scanned. Kept as ``HistoryCell``.
 struct HistoryEntry: BitwiseCopyable {
   /// Event time, unix ms.
   var time: Int64
@@ -21,22 +21,22 @@ extension HistoryEntry {
   /// All are weighed roughly, by logarithms read off their floats; only those that may be the least, a handful of 256,
   /// by the exponential that decides.
   static func least(
-    of entries: UnsafeMutableBufferPointer<HistoryEntry>, at time: Int64, tauMs: Double,
+    of entries: UnsafeMutableBufferPointer<HistoryCell>, at time: Int64, tauMs: Double,
     isBefore: (_ a: Int, _ b: Int) -> Bool
   ) -> Int {
     let scale = 1.44269504088896340736 / tauMs
     var lowest = Double.infinity
-    for entry in entries { lowest = min(lowest, entry.roughLogarithm(at: time, scale)) }
+    for cell in entries { lowest = min(lowest, cell.entry.roughLogarithm(at: time, scale)) }
     var least = -1
     var leastWeight = Double.infinity
     for index in entries.indices {
-      let entry = entries[index]
+      let entry = entries[index].entry
       guard entry.roughLogarithm(at: time, scale) <= lowest + roughness else { continue }
       let weight = Double(entry.weight) * Elementary.exp(-Double(time - entry.time) / tauMs)
       if least < 0 || weight < leastWeight {
         (least, leastWeight) = (index, weight)
       } else if weight == leastWeight {
-        let held = entries[least]
+        let held = entries[least].entry
         if entry.time < held.time || entry.time == held.time && isBefore(index, least) { least = index }
       }
     }

@@ -72,7 +72,8 @@ public final class HistoryReader {
     _ row: UnsafeMutablePointer<ViewerRow>, _ stride: Int, _ weigh: (HistoryEntry) -> Float
   ) -> Double {
     var sum = 0.0
-    for entry in row.pointee.history.values {
+    for cell in row.history.values {
+      let entry = cell.entry
       guard let vector = catalog.versionVector(entry.catalogVersion) else { continue }
       let weight = weigh(entry)
       guard weight > 0 else { continue }
@@ -85,8 +86,8 @@ public final class HistoryReader {
   private func countGenres(_ row: UnsafeMutablePointer<ViewerRow>) -> Int {
     met.removeAll(keepingCapacity: true)
     var total = 0
-    for entry in row.pointee.history.values {
-      for genre in catalog.versionGenres(entry.catalogVersion) {
+    for cell in row.history.values {
+      for genre in catalog.versionGenres(cell.entry.catalogVersion) {
         while counts.count <= Int(genre) { counts.append(0) }
         if counts[Int(genre)] == 0 { met.append(genre) }
         counts[Int(genre)] += 1

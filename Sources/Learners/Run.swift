@@ -1,5 +1,4 @@
 import Glibc
-import Kernels
 
 /// A growable list of plain values inside a row: a pointer and two counts, 16 bytes, no reference counts.
 ///
@@ -38,36 +37,11 @@ public struct Run<Element: BitwiseCopyable>: BitwiseCopyable {
     used += UInt32(number)
   }
 
-  /// Asks for the first of what it holds; the processor follows the rest by itself.
-  @inline(__always)
-  func prefetch() {
-    guard let base else { return }
-    Kernels.prefetch(base, bytes: min(256, count * MemoryLayout<Element>.stride))
-  }
-
   /// Takes the first `number` out; the others move up.
   public mutating func removeFirst(_ number: Int = 1) {
     guard number > 0, let base else { return }
     used -= UInt32(number)
     memmove(base, base + number, Int(used) * MemoryLayout<Element>.stride)
-  }
-
-  public mutating func remove(at index: Int) {
-    let base = base.unsafelyUnwrapped
-    used -= 1
-    memmove(base + index, base + index + 1, (Int(used) - index) * MemoryLayout<Element>.stride)
-  }
-
-  public mutating func remove(_ start: Int, count number: Int) {
-    guard number > 0, let base else { return }
-    used -= UInt32(number)
-    memmove(base + start, base + start + number, (Int(used) - start) * MemoryLayout<Element>.stride)
-  }
-
-  /// Takes one out; the last one moves into its place.
-  public mutating func swapRemove(at index: Int) {
-    used -= 1
-    base.unsafelyUnwrapped[index] = base.unsafelyUnwrapped[Int(used)]
   }
 
   public mutating func removeAll() { used = 0 }

@@ -50,26 +50,27 @@ extension ViewerRow {
 
   /// Some event of the viewer named this platform.
   public func uses(platform: UInt16) -> Bool {
-    platforms.values.contains { UInt16(truncatingIfNeeded: $0 >> 32) == platform }
+    values(.counts, of: UInt64.self).contains { $0 >> 32 == UInt64(platform) }
   }
 
   /// raw / (1 - decay^updates) of a genre, 0 for one never met.
   public func affinity(_ genre: UInt16, decay: Double) -> Double {
-    for affinity in affinities.values where affinity.genre == genre { return affinity.corrected(decay) }
-    return 0
+    let affinities = values(.affinities, of: Affinity.self)
+    return affinities.first { $0.genre == genre }?.corrected(decay) ?? 0
   }
 
   /// Entropy of the corrected affinities above 0, over ln of their number; 0 below two genres.
   public func diversityTolerance(decay: Double) -> Double {
     var sum = 0.0
     var count = 0
-    for affinity in affinities.values where affinity.raw > 0 {
+    let affinities = values(.affinities, of: Affinity.self)
+    for affinity in affinities where affinity.raw > 0 {
       sum += affinity.corrected(decay)
       count += 1
     }
     guard count > 1 else { return 0 }
     var entropy = 0.0
-    for affinity in affinities.values where affinity.raw > 0 {
+    for affinity in affinities where affinity.raw > 0 {
       entropy += Entropy.term(affinity.corrected(decay) / sum)
     }
     return clamp01(entropy / Elementary.ln(Double(count)))

@@ -42,57 +42,57 @@ extension ViewerFold {
     guard limit > 0 else { return true }
     let day = UInt64(UInt16(truncatingIfNeeded: utcDay(event.pointee.time)))
     let key = UInt64(title) << 16 | day
-    let found = findLast(key, shift: 16, in: UnsafePointer(row.pointee.caps.base), count: row.pointee.caps.count)
+    let found = findLast(key, shift: 16, in: UnsafePointer(row.caps.base), count: row.caps.count)
     if found >= 0 {
-      let cell = row.pointee.caps[found]
+      let cell = row.caps[found]
       guard (cell >> what.rawValue) & 31 < UInt64(limit) else {
         tally.add(.overCap)
         return false
       }
-      row.pointee.caps[found] = cell + (1 << what.rawValue)
+      row.caps[found] = cell + (1 << what.rawValue)
       return true
     }
-    if row.pointee.caps.count >= options.capDays { row.pointee.caps.removeFirst() }
-    row.pointee.caps.append((key << 16) | (1 << what.rawValue))
+    if row.caps.count >= options.capDays { row.caps.removeFirst() }
+    row.caps.append((key << 16) | (1 << what.rawValue))
     return true
   }
 
   /// Remembers a rating as the latest; the one it replaces, in half stars.
   mutating func replaceRating(_ row: UnsafeMutablePointer<ViewerRow>, _ title: UInt32, _ half: Int32) -> Int32? {
     let found = findLast(
-      UInt64(title), shift: 32, in: UnsafePointer(row.pointee.ratings.base), count: row.pointee.ratings.count)
+      UInt64(title), shift: 32, in: UnsafePointer(row.ratings.base), count: row.ratings.count)
     var old: Int32?
     if found >= 0 {
-      old = Int32(truncatingIfNeeded: row.pointee.ratings[found])
-      row.pointee.ratings.remove(at: found)
-    } else if row.pointee.ratings.count >= options.ratedTitles {
-      row.pointee.ratings.removeFirst()
+      old = Int32(truncatingIfNeeded: row.ratings[found])
+      row.ratings.remove(at: found)
+    } else if row.ratings.count >= options.ratedTitles {
+      row.ratings.removeFirst()
     }
-    row.pointee.ratings.append(UInt64(title) << 32 | UInt64(half))
+    row.ratings.append(UInt64(title) << 32 | UInt64(half))
     return old
   }
 
   mutating func setFlag(_ row: UnsafeMutablePointer<ViewerRow>, _ title: UInt32, _ flag: TitleFlag, on: Bool) {
     let found = findLast(
-      UInt64(title), shift: 32, in: UnsafePointer(row.pointee.flags.base), count: row.pointee.flags.count)
+      UInt64(title), shift: 32, in: UnsafePointer(row.flags.base), count: row.flags.count)
     if found >= 0 {
-      let cell = on ? row.pointee.flags[found] | flag.rawValue : row.pointee.flags[found] & ~flag.rawValue
+      let cell = on ? row.flags[found] | flag.rawValue : row.flags[found] & ~flag.rawValue
       if cell & 15 == 0 {
-        row.pointee.flags.remove(at: found)
+        row.flags.remove(at: found)
       } else {
-        row.pointee.flags[found] = cell
+        row.flags[found] = cell
       }
     } else if on {
-      if row.pointee.flags.count >= options.flaggedTitles { row.pointee.flags.removeFirst() }
-      row.pointee.flags.append(UInt64(title) << 32 | flag.rawValue)
+      if row.flags.count >= options.flaggedTitles { row.flags.removeFirst() }
+      row.flags.append(UInt64(title) << 32 | flag.rawValue)
     }
   }
 
   mutating func flags(_ row: UnsafeMutablePointer<ViewerRow>, of title: UInt32) -> UInt64 {
-    guard !row.pointee.flags.isEmpty else { return 0 }
+    guard !row.flags.isEmpty else { return 0 }
     let found = findLast(
-      UInt64(title), shift: 32, in: UnsafePointer(row.pointee.flags.base), count: row.pointee.flags.count)
-    return found >= 0 ? row.pointee.flags[found] & 15 : 0
+      UInt64(title), shift: 32, in: UnsafePointer(row.flags.base), count: row.flags.count)
+    return found >= 0 ? row.flags[found] & 15 : 0
   }
 
   /// D3; liked, favorited, shared are the event's own fields, else what earlier interactions set.

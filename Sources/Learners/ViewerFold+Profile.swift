@@ -11,10 +11,10 @@ extension ViewerFold {
     guard options.folds.contains(.affinity) else { return }
     for genre in facts.pointee.genreSymbols {
       var index = 0
-      let count = row.pointee.affinities.count
-      while index < count, row.pointee.affinities[index].genre != genre { index += 1 }
-      if index == count { row.pointee.affinities.append(Affinity(timed: signal, at: event.pointee.time, genre: genre)) }
-      var affinity = row.pointee.affinities[index]
+      let count = row.affinities.count
+      while index < count, row.affinities[index].genre != genre { index += 1 }
+      if index == count { row.affinities.append(Affinity(timed: signal, at: event.pointee.time, genre: genre)) }
+      var affinity = row.affinities[index]
       affinity.raw = options.affinityDecay * affinity.raw + (1 - options.affinityDecay) * signal
       if affinity.updates > 0 {
         let age = Double(max(0, event.pointee.time - affinity.at)) / Double(options.affinityHalfLifeMs)
@@ -22,7 +22,7 @@ extension ViewerFold {
         affinity.at = max(affinity.at, event.pointee.time)
       }
       affinity.updates += 1
-      row.pointee.affinities[index] = affinity
+      row.affinities[index] = affinity
     }
   }
 
@@ -33,18 +33,18 @@ extension ViewerFold {
     _ weight: Float, isRated: Bool
   ) {
     let found = findLast(
-      event.pointee.title, in: UnsafePointer(row.pointee.historyTitles.base), count: row.pointee.historyTitles.count)
-    if found >= 0, !isRated, row.pointee.history[found].isRated { return }
+      event.pointee.title, in: UnsafePointer(row.historyTitles.base), count: row.historyTitles.count)
+    if found >= 0, !isRated, row.history[found].entry.isRated { return }
     let entry = HistoryEntry(
       time: event.pointee.time, weight: weight, version: facts.pointee.version | (isRated ? 1 << 31 : 0))
     if options.historyForm == .d7 { accumulate(row, event.pointee.viewer, facts, weight) }
     if found >= 0 {
-      row.pointee.history[found] = entry
+      row.history[found] = HistoryCell(entry)
       return
     }
-    row.pointee.historyTitles.append(event.pointee.title)
-    row.pointee.history.append(entry)
-    if row.pointee.history.count > options.historyTitles { forget(row, at: event.pointee.time) }
+    row.historyTitles.append(event.pointee.title)
+    row.history.append(HistoryCell(entry))
+    if row.history.count > options.historyTitles { forget(row, at: event.pointee.time) }
   }
 
   /// D7: S <- decay S + w e, W <- decay W + w.
@@ -59,12 +59,12 @@ extension ViewerFold {
   }
 
   private mutating func forget(_ row: UnsafeMutablePointer<ViewerRow>, at time: Int64) {
-    let titles = row.pointee.historyTitles
-    let least = HistoryEntry.least(of: row.pointee.history.values, at: time, tauMs: options.historyTauMs) {
+    let titles = row.historyTitles.values
+    let least = HistoryEntry.least(of: row.history.values, at: time, tauMs: options.historyTauMs) {
       ids.titles.bytes(titles[$0]).lexicographicallyPrecedes(ids.titles.bytes(titles[$1]))
     }
-    row.pointee.historyTitles.swapRemove(at: least)
-    row.pointee.history.swapRemove(at: least)
+    row.historyTitles.swapRemove(at: least)
+    row.history.swapRemove(at: least)
   }
 
   /// D8: hours and weekdays of watches, local by the event's own offset, else UTC.
@@ -82,17 +82,11 @@ extension ViewerFold {
 
   /// Counts of what contexts say: mood, companions, device, platform.
   mutating func count(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>) {
-    if event.pointee.mood > 0, event.pointee.mood <= 6 { row.pointee.s.moods[Int(event.pointee.mood) - 1] += 1 }
+    if event.pointee.mood > 0, event.pointee.mood <= 6 { row.count(Counted.moods + UInt32(event.pointee.mood) - 1) }
     if event.pointee.companions > 0, event.pointee.companions <= 4 {
-      row.pointee.s.companions[Int(event.pointee.companions) - 1] += 1
+      row.count(Counted.companions + UInt32(event.pointee.companions) - 1)
     }
-    if event.pointee.device != .unset { row.pointee.s.devices[Int(event.pointee.device.rawValue)] += 1 }
-    guard event.pointee.platform != 0 else { return }
-    for index in 0..<row.pointee.platforms.count
-    where row.pointee.platforms[index] >> 32 == UInt64(event.pointee.platform) {
-      row.pointee.platforms[index] += 1
-      return
-    }
-    row.pointee.platforms.append(UInt64(event.pointee.platform) << 32 | 1)
+    if event.pointee.device != .unset { row.count(Counted.devices + UInt32(event.pointee.device.rawValue)) }
+    if event.pointee.platform != 0 { row.count(UInt32(event.pointee.platform)) }
   }
 }

@@ -54,38 +54,38 @@ extension ViewerFold {
       hash: event.pointee.decisionHash, time: event.pointee.time, items: 0, idBytes: 0, kinds: kind)
     var kept: [ShownTitle] = []
     if let (index, start) = find(row, event.pointee.decisionHash) {
-      let old = row.pointee.decisions[index]
+      let old = row.decisions[index]
       head.time = old.time
       head.kinds |= old.kinds
-      kept = Array(row.pointee.shown.values[start..<(start + Int(old.items))])
+      kept = Array(row.shown.values[start..<(start + Int(old.items))])
       drop(row, index, start)
     }
     let merges = !kept.isEmpty
-    let itemsBefore = row.pointee.shown.count
-    for item in kept { row.pointee.shown.append(item) }
+    let itemsBefore = row.shown.count
+    for item in kept { row.shown.append(item) }
     for index in 0..<(items.count / ShownItem.byteCount) {
       let item = ShownItem(reading: base + index * ShownItem.byteCount)
       if merges, let known = kept.firstIndex(where: { $0.title == item.title }) {
-        var now = row.pointee.shown[itemsBefore + known]
+        var now = row.shown[itemsBefore + known]
         if now.position == 0, item.position > 0, item.explored || now.isExplored { row.pointee.s.exploredShown += 1 }
         now.position = item.position > 0 ? item.position : now.position
         now.isExplored = now.isExplored || item.explored
-        row.pointee.shown[itemsBefore + known] = now
+        row.shown[itemsBefore + known] = now
         continue
       }
-      row.pointee.shown.append(
+      row.shown.append(
         ShownTitle(title: item.title, position: item.position, isExplored: item.explored, isAccepted: false))
       if item.explored, item.position > 0 { row.pointee.s.exploredShown += 1 }
     }
-    head.items = UInt16(clamping: row.pointee.shown.count - itemsBefore)
+    head.items = UInt16(clamping: row.shown.count - itemsBefore)
     if let id = payload.field(.decisionID) {
-      row.pointee.decisionIDs.append(contentsOf: UnsafeRawBufferPointer(id))
+      row.decisionIDs.append(contentsOf: UnsafeRawBufferPointer(id))
       head.idBytes = UInt16(clamping: id.count)
     }
-    row.pointee.decisions.append(head)
-    while row.pointee.decisions.count > 1,
-      row.pointee.decisions.count > options.decisionsKept || row.pointee.shown.count > options.decisionItemsKept
-        || row.pointee.decisions[0].time < event.pointee.mergeTime - options.decisionMs
+    row.decisions.append(head)
+    while row.decisions.count > 1,
+      row.decisions.count > options.decisionsKept || row.shown.count > options.decisionItemsKept
+        || row.decisions[0].time < event.pointee.mergeTime - options.decisionMs
     { drop(row, 0, 0) }
   }
 
@@ -94,13 +94,13 @@ extension ViewerFold {
     _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ effect: inout Effect, _ tally: inout Tally
   ) {
     if event.pointee.decisionHash != 0, let (index, start) = find(row, event.pointee.decisionHash),
-      event.pointee.mergeTime - row.pointee.decisions[index].time <= options.decisionMs
+      event.pointee.mergeTime - row.decisions[index].time <= options.decisionMs
     {
-      for at in start..<(start + Int(row.pointee.decisions[index].items))
-      where row.pointee.shown[at].title == event.pointee.title {
+      for at in start..<(start + Int(row.decisions[index].items))
+      where row.shown[at].title == event.pointee.title {
         effect.flags.insert(.attributed)
-        if row.pointee.shown[at].isExplored, !row.pointee.shown[at].isAccepted, effect.media > 0 {
-          row.pointee.shown[at].isAccepted = true
+        if row.shown[at].isExplored, !row.shown[at].isAccepted, effect.media > 0 {
+          row.shown[at].isAccepted = true
           row.pointee.s.exploredAccepted += 1
         }
         return
@@ -112,22 +112,22 @@ extension ViewerFold {
 
   /// Index of a decision and of its first item.
   private mutating func find(_ row: UnsafeMutablePointer<ViewerRow>, _ hash: UInt64) -> (Int, Int)? {
-    var start = row.pointee.shown.count
-    var index = row.pointee.decisions.count - 1
+    var start = row.shown.count
+    var index = row.decisions.count - 1
     while index >= 0 {
-      start -= Int(row.pointee.decisions[index].items)
-      if row.pointee.decisions[index].hash == hash { return (index, start) }
+      start -= Int(row.decisions[index].items)
+      if row.decisions[index].hash == hash { return (index, start) }
       index -= 1
     }
     return nil
   }
 
   private mutating func drop(_ row: UnsafeMutablePointer<ViewerRow>, _ index: Int, _ start: Int) {
-    let head = row.pointee.decisions[index]
-    let idStart = (0..<index).reduce(0) { $0 + Int(row.pointee.decisions[$1].idBytes) }
-    row.pointee.shown.remove(start, count: Int(head.items))
-    row.pointee.decisionIDs.remove(idStart, count: Int(head.idBytes))
-    row.pointee.decisions.remove(at: index)
+    let head = row.decisions[index]
+    let idStart = (0..<index).reduce(0) { $0 + Int(row.decisions[$1].idBytes) }
+    row.shown.remove(start, count: Int(head.items))
+    row.decisionIDs.remove(idStart, count: Int(head.idBytes))
+    row.decisions.remove(at: index)
   }
 
   mutating func search(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload) {
@@ -135,19 +135,19 @@ extension ViewerFold {
     guard options.folds.contains(.memory), let query = payload.field(.query) else { return }
     var starts: [Int] = []
     var at = 0
-    while at + 10 <= row.pointee.queries.count {
+    while at + 10 <= row.queries.count {
       starts.append(at)
-      at += 10 + Int(row.pointee.queries[at + 8]) + Int(row.pointee.queries[at + 9]) << 8
+      at += 10 + Int(row.queries[at + 8]) + Int(row.queries[at + 9]) << 8
     }
     if starts.count >= options.queries {
       let first = starts.count - options.queries + 1
-      row.pointee.queries.removeFirst(first < starts.count ? starts[first] : row.pointee.queries.count)
+      row.queries.removeFirst(first < starts.count ? starts[first] : row.queries.count)
     }
     var cell: [UInt8] = []
     cell.put(event.pointee.time)
     cell.put(UInt16(clamping: query.count))
     cell.append(contentsOf: query.prefix(Int(UInt16.max)))
-    cell.withUnsafeBytes { row.pointee.queries.append(contentsOf: $0) }
+    cell.withUnsafeBytes { row.queries.append(contentsOf: $0) }
   }
 
   mutating func prefer(
@@ -156,7 +156,7 @@ extension ViewerFold {
     guard options.folds.contains(.memory), let object = payload.field(.preference) else { return }
     let id = payload.field(.eventID).map { UnsafeRawBufferPointer($0) } ?? UnsafeRawBufferPointer(start: nil, count: 0)
     let isRead = ExplicitPreferences.merge(
-      UnsafeRawBufferPointer(object), time: event.pointee.time, id: id, into: &row.pointee.explicit)
+      UnsafeRawBufferPointer(object), time: event.pointee.time, id: id, into: row.explicit)
     if !isRead { tally.add(.badPreference) }
   }
 }

@@ -21,7 +21,9 @@ public struct ViewerFold: ~Copyable {
   let media = RewardTable.mediaV1
   let usesMedia: Bool
   let isCapped: Bool
-  let usesLists: Bool
+  /// Folds are on that keep lists of a viewer.
+  let keepsLists: Bool
+  let arena: BlockArena
   let decay: Float
   let step: Double
 
@@ -36,7 +38,10 @@ public struct ViewerFold: ~Copyable {
     self.shards = shards
     usesMedia = options.rewards == RewardTable.mediaV1
     isCapped = options.trust.isCapped && options.folds.contains(.trust)
-    usesLists = isCapped || !options.folds.isDisjoint(with: [.affinity, .history])
+    keepsLists =
+      isCapped || options.trust.replacesRatings
+      || !options.folds.isDisjoint(with: [.affinity, .history, .decisions, .context, .memory])
+    arena = table.arena(shard)
     decay = Float(options.vectorDecay)
     step = 1 - options.vectorDecay
   }
@@ -94,7 +99,7 @@ public struct ViewerFold: ~Copyable {
       prefetch(catalog.title(event.pointee.title), bytes: MemoryLayout<TitleFacts>.stride)
     }
     guard event.pointee.viewer != Event.none else { return }
-    prefetch(table.row(event.pointee.viewer), bytes: usesLists ? MemoryLayout<ViewerRow>.stride : 128)
+    prefetch(table.row(event.pointee.viewer), bytes: keepsLists ? MemoryLayout<ViewerRow>.stride : 128)
     if table.stride > 0 { prefetch(table.vector(event.pointee.viewer), bytes: table.stride * 4) }
   }
 
@@ -102,11 +107,8 @@ public struct ViewerFold: ~Copyable {
   /// facts and the row have arrived.
   @inline(__always)
   public mutating func prefetchVector(_ event: UnsafePointer<Event>) {
-    if usesLists, event.pointee.viewer != Event.none {
-      let row = table.row(event.pointee.viewer)
-      row.pointee.historyTitles.prefetch()
-      row.pointee.caps.prefetch()
-      row.pointee.affinities.prefetch()
+    if keepsLists, event.pointee.viewer != Event.none, let lists = table.row(event.pointee.viewer).pointee.lists {
+      lists.prefetch()
     }
     guard event.pointee.title != Event.none, let vector = catalog.title(event.pointee.title).pointee.vector else {
       return
@@ -172,6 +174,7 @@ public struct ViewerFold: ~Copyable {
         idle.push(event.pointee.viewer, due: event.pointee.mergeTime + options.viewerIdleMs)
       }
     }
+    if keepsLists, row.pointee.lists == nil { row.begin(in: arena) }
     row.pointee.s.bits |= 1
     row.pointee.s.touchedAt = event.pointee.mergeTime
     publishing.mark(event.pointee.viewer)

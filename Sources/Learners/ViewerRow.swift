@@ -1,14 +1,59 @@
-/// One genre of a viewer: 32 bytes.
+/// One genre of a viewer: 28 bytes, in pieces of at most 4 so that no padding follows.
 struct Affinity: BitwiseCopyable {
-  /// EMA from 0.
-  var raw = 0.0
-  /// Time-aware EMA, from the first value.
-  var timed = 0.0
-  /// Event time of its last update, unix ms.
-  var at: Int64 = 0
+  private var rawBits: (UInt32, UInt32) = (0, 0)
+  private var timedBits: (UInt32, UInt32) = (0, 0)
+  private var atLow: UInt32 = 0
   var updates: UInt32 = 0
+  private var atHigh: Int16 = 0
   var genre: UInt16 = 0
-  var spare: UInt16 = 0
+
+  init(raw: Double = 0, timed: Double = 0, at: Int64 = 0, updates: UInt32 = 0, genre: UInt16 = 0) {
+    self.updates = updates
+    self.genre = genre
+    self.raw = raw
+    self.timed = timed
+    self.at = at
+  }
+
+  /// EMA from 0.
+  @inline(__always)
+  var raw: Double {
+    get { Self.double(rawBits) }
+    set { rawBits = Self.bits(newValue) }
+  }
+  /// Time-aware EMA, from the first value.
+  @inline(__always)
+  var timed: Double {
+    get { Self.double(timedBits) }
+    set { timedBits = Self.bits(newValue) }
+  }
+  /// Event time of its last update, unix ms; kept in 48 bits, up to the year 6429.
+  @inline(__always)
+  var at: Int64 {
+    get { Int64(atHigh) << 32 | Int64(atLow) }
+    set {
+      let kept = ShortTime.clamped(newValue)
+      atLow = UInt32(truncatingIfNeeded: kept)
+      atHigh = Int16(truncatingIfNeeded: kept >> 32)
+    }
+  }
+
+  @inline(__always)
+  private static func double(_ bits: (UInt32, UInt32)) -> Double {
+    Double(bitPattern: UInt64(bits.1) << 32 | UInt64(bits.0))
+  }
+  @inline(__always)
+  private static func bits(_ value: Double) -> (UInt32, UInt32) {
+    (UInt32(truncatingIfNeeded: value.bitPattern), UInt32(truncatingIfNeeded: value.bitPattern >> 32))
+  }
+}
+
+/// Times that lists keep in 48 bits: a year beyond 6429 reads as that year.
+enum ShortTime {
+  private static let end: Int64 = 1 << 47
+
+  @inline(__always)
+  static func clamped(_ time: Int64) -> Int64 { max(-end, min(end - 1, time)) }
 }
 
 /// A decision that this viewer was shown, 24 bytes; its items follow in ``ViewerRow/shown``.
@@ -38,11 +83,11 @@ struct ShownTitle: BitwiseCopyable {
 /// with it: ``budget(dimension:)``. Shown decisions cost 24 + id + 8 an item, under their own bounds.
 public struct ViewerRow: BitwiseCopyable {
   /// Bytes of the row itself; a test compares it with what the compiler lays out.
-  public static let rowBudget = 488
-  /// Bytes of one such viewer: row, vector, affinities 20 x 32, history 60 x 20, caps 60 x 8, ratings 10 x 8,
-  /// platforms 16, a fifth of slack on the lists, id 80.
+  public static let rowBudget = 224
+  /// Bytes of one such viewer: row, vector, front of the lists, affinities 20 x 28, history 60 x 18, caps 60 x 8,
+  /// ratings 10 x 8, counts 8 x 8, a tenth of slack on the lists, id 80.
   public static func budget(dimension: Int) -> Int {
-    rowBudget + (dimension + 15) / 16 * 64 + (20 * 32 + 60 * 20 + 60 * 8 + 10 * 8 + 16) * 6 / 5 + 80
+    rowBudget + (dimension + 15) / 16 * 64 + 64 + (20 * 28 + 60 * 18 + 60 * 8 + 10 * 8 + 8 * 8) * 11 / 10 + 80
   }
 
   struct Scalars: BitwiseCopyable {
@@ -67,33 +112,13 @@ public struct ViewerRow: BitwiseCopyable {
     var bounces: UInt32 = 0
     var exploredShown: UInt32 = 0
     var exploredAccepted: UInt32 = 0
-    /// By ``Vocabulary/moods``; the first five.
-    var moods: [6 of UInt32] = .init(repeating: 0)
-    var companions: [4 of UInt32] = .init(repeating: 0)
-    /// By ``Device``.
-    var devices: [8 of UInt32] = .init(repeating: 0)
     /// Hours 0-23, weekdays 24-30 (Monday first).
-    var histogram: [32 of Float] = .init(repeating: 0)
+    var histogram: [31 of Float] = .init(repeating: 0)
+    var previousReward: Float = 0
   }
+  /// All lists of the viewer, nil before the first event. In front: lists know it by the row's address.
+  var lists: ListBlock?
   var s = Scalars()
-  var affinities = Run<Affinity>()
-  var historyTitles = Run<UInt32>()
-  var history = Run<HistoryEntry>()
-  /// Title << 32 | UTC day << 16 | completions << 10 | clicks << 5 | impressions, oldest first.
-  var caps = Run<UInt64>()
-  /// Title << 32 | block 8, share 4, favorite 2, like 1, oldest first.
-  var flags = Run<UInt64>()
-  /// Title << 32 | half stars, rated longest ago first.
-  var ratings = Run<UInt64>()
-  /// Symbol << 32 | count.
-  var platforms = Run<UInt64>()
-  var decisions = Run<ShownDecision>()
-  var shown = Run<ShownTitle>()
-  var decisionIDs = Run<UInt8>()
-  /// [time i64][count u16][UTF-8], oldest first.
-  var queries = Run<UInt8>()
-  /// See ``ExplicitPreferences``.
-  var explicit = Run<UInt8>()
 
   public init() {}
 
@@ -104,65 +129,88 @@ public struct ViewerRow: BitwiseCopyable {
   public var watches: Int { Int(s.watches) }
   public var updatedAt: Int64 { s.touchedAt }
   /// Value of the viewer's latest opinion, 0 before the first; set by whoever hands contexts to the bandits.
-  public var previousReward: Float = 0
+  public var previousReward: Float {
+    get { s.previousReward }
+    set { s.previousReward = newValue }
+  }
+}
 
-  var runBytes: Int {
-    affinities.byteCount
-      + historyTitles.byteCount
-      + history.byteCount
-      + caps.byteCount
-      + flags.byteCount
-      + ratings.byteCount
-      + platforms.byteCount
-      + decisions.byteCount
-      + shown.byteCount
-      + decisionIDs.byteCount
-      + queries.byteCount
-      + explicit.byteCount
+/// What contexts of a viewer's events say, counted in cells of ``UnsafeMutablePointer/counts``: a platform is its symbol.
+enum Counted {
+  /// By ``Vocabulary/moods``; the first five.
+  static let moods: UInt32 = 1 << 16
+  static let companions: UInt32 = 2 << 16
+  /// By ``Device``.
+  static let devices: UInt32 = 3 << 16
+}
+
+extension ViewerRow {
+  /// Entries of one list, for reading.
+  func values<Element>(_ list: ListBlock.Index, of: Element.Type) -> UnsafeBufferPointer<Element> {
+    guard let lists else { return UnsafeBufferPointer(start: nil, count: 0) }
+    let start = (lists.base + lists.start(list)).assumingMemoryBound(to: Element.self)
+    return UnsafeBufferPointer(start: start, count: lists.count(list))
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == ViewerRow {
+  @inline(__always)
+  var affinities: ViewerList<Affinity> { list(.affinities) }
+  /// Titles of the history; what each weighs stands in ``history``.
+  @inline(__always)
+  var historyTitles: ViewerList<UInt32> { list(.historyTitles) }
+  @inline(__always)
+  var history: ViewerList<HistoryCell> { list(.history) }
+  /// Title << 32 | UTC day << 16 | completions << 10 | clicks << 5 | impressions, oldest first.
+  @inline(__always)
+  var caps: ViewerList<UInt64> { list(.caps) }
+  /// Title << 32 | block 8, share 4, favorite 2, like 1, oldest first.
+  @inline(__always)
+  var flags: ViewerList<UInt64> { list(.flags) }
+  /// Title << 32 | half stars, rated longest ago first.
+  @inline(__always)
+  var ratings: ViewerList<UInt64> { list(.ratings) }
+  /// ``Counted`` << 32 | count.
+  @inline(__always)
+  var counts: ViewerList<UInt64> { list(.counts) }
+  @inline(__always)
+  var decisions: ViewerList<ShownDecision> { list(.decisions) }
+  @inline(__always)
+  var shown: ViewerList<ShownTitle> { list(.shown) }
+  @inline(__always)
+  var decisionIDs: ViewerList<UInt8> { list(.decisionIDs) }
+  /// [time i64][count u16][UTF-8], oldest first.
+  @inline(__always)
+  var queries: ViewerList<UInt8> { list(.queries) }
+  /// See ``ExplicitPreferences``.
+  @inline(__always)
+  var explicit: ViewerList<UInt8> { list(.explicit) }
+
+  @inline(__always)
+  private func list<Element>(_ index: ListBlock.Index) -> ViewerList<Element> {
+    ViewerList(UnsafeMutableRawPointer(self).assumingMemoryBound(to: ListBlock?.self), index)
   }
 
-  mutating func free() {
-    affinities.free()
-    historyTitles.free()
-    history.free()
-    caps.free()
-    flags.free()
-    ratings.free()
-    platforms.free()
-    decisions.free()
-    shown.free()
-    decisionIDs.free()
-    queries.free()
-    explicit.free()
+  /// Where a row holds the address of its lists.
+  var listPlace: BlockArena.Place {
+    UnsafeMutableRawPointer(self).assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
   }
 
-  func encodeRuns(into bytes: inout [UInt8]) {
-    affinities.encode(into: &bytes)
-    historyTitles.encode(into: &bytes)
-    history.encode(into: &bytes)
-    caps.encode(into: &bytes)
-    flags.encode(into: &bytes)
-    ratings.encode(into: &bytes)
-    platforms.encode(into: &bytes)
-    decisions.encode(into: &bytes)
-    shown.encode(into: &bytes)
-    decisionIDs.encode(into: &bytes)
-    queries.encode(into: &bytes)
-    explicit.encode(into: &bytes)
+  /// Counts one more of something.
+  func count(_ what: UInt32) {
+    let cells = counts
+    for index in 0..<cells.count where cells[index] >> 32 == UInt64(what) {
+      cells[index] += 1
+      return
+    }
+    cells.append(UInt64(what) << 32 | 1)
   }
 
-  mutating func decodeRuns(_ reader: inout ByteReader) throws(StateError) {
-    try affinities.decode(&reader)
-    try historyTitles.decode(&reader)
-    try history.decode(&reader)
-    try caps.decode(&reader)
-    try flags.decode(&reader)
-    try ratings.decode(&reader)
-    try platforms.decode(&reader)
-    try decisions.decode(&reader)
-    try shown.decode(&reader)
-    try decisionIDs.decode(&reader)
-    try queries.decode(&reader)
-    try explicit.decode(&reader)
+  /// How often something was counted.
+  func counted(_ what: UInt32) -> Int {
+    Int((counts.values.first { $0 >> 32 == UInt64(what) } ?? 0) & 0xffff_ffff)
   }
+
+  /// Gives a row without lists empty ones.
+  func begin(in arena: BlockArena) { _ = ListBlock.make(in: arena, for: listPlace) }
 }

@@ -7,10 +7,10 @@ extension ViewerTable {
     let row = rows.row(slot)
     sink.beginObject("memory")
     history(row, ids, into: &sink)
-    pairs("flags", row.pointee.flags, ids, into: &sink)
-    pairs("ratings", row.pointee.ratings, ids, into: &sink)
+    pairs("flags", row.flags, ids, into: &sink)
+    pairs("ratings", row.ratings, ids, into: &sink)
     sink.beginList("caps")
-    for cell in row.pointee.caps.values {
+    for cell in row.caps.values {
       sink.beginList("")
       sink.text("", ids.titles.text(UInt32(cell >> 32)))
       sink.integer("", Int64(cell >> 16 & 0xffff))
@@ -20,7 +20,7 @@ extension ViewerTable {
     sink.end()
     decisions(row, ids, into: &sink)
     sink.beginObject("affinity_updates")
-    let affinities = row.pointee.affinities.values.map { (ids.symbols[$0.genre], $0.updates, $0.at) }
+    let affinities = row.affinities.values.map { (ids.symbols[$0.genre], $0.updates, $0.at) }
     for (name, updates, at) in affinities.sorted(by: { $0.0 < $1.0 }) {
       sink.beginList(name)
       sink.integer("", Int64(updates))
@@ -37,7 +37,8 @@ extension ViewerTable {
 
   private func history(_ row: UnsafeMutablePointer<ViewerRow>, _ ids: Identities, into sink: inout some FeatureSink) {
     sink.beginList("history")
-    for (title, entry) in zip(row.pointee.historyTitles.values, row.pointee.history.values) {
+    for (title, cell) in zip(row.historyTitles.values, row.history.values) {
+      let entry = cell.entry
       sink.beginList("")
       sink.text("", ids.titles.text(title))
       sink.integer("", entry.time)
@@ -48,7 +49,8 @@ extension ViewerTable {
     sink.end()
   }
 
-  private func pairs(_ name: String, _ cells: Run<UInt64>, _ ids: Identities, into sink: inout some FeatureSink) {
+  private func pairs(_ name: String, _ cells: ViewerList<UInt64>, _ ids: Identities, into sink: inout some FeatureSink)
+  {
     sink.beginList(name)
     for cell in cells.values {
       sink.beginList("")
@@ -62,12 +64,12 @@ extension ViewerTable {
   private func decisions(_ row: UnsafeMutablePointer<ViewerRow>, _ ids: Identities, into sink: inout some FeatureSink) {
     var item = 0
     sink.beginList("decisions")
-    for decision in row.pointee.decisions.values {
+    for decision in row.decisions.values {
       sink.beginList("")
       sink.text("", String(decision.hash, radix: 16))
       sink.integer("", decision.time)
       sink.integer("", Int64(decision.kinds))
-      for shown in row.pointee.shown.values[item..<(item + Int(decision.items))] {
+      for shown in row.shown.values[item..<(item + Int(decision.items))] {
         sink.text("", ids.titles.text(shown.title))
         sink.integer("", Int64(shown.position))
         sink.integer("", (shown.isExplored ? 1 : 0) + (shown.isAccepted ? 2 : 0))

@@ -25,13 +25,13 @@ extension ViewerTable {
     }
     if options.folds.contains(.session) { session(row, into: &sink) }
     if options.folds.contains(.context) {
-      counts("moods", Vocabulary.moods, into: &sink) { row.pointee.s.moods[$0] }
-      counts("companions", Vocabulary.companions, into: &sink) { row.pointee.s.companions[$0] }
-      counts("devices", Self.devices, into: &sink) { row.pointee.s.devices[$0] }
+      counts("moods", Vocabulary.moods, into: &sink) { row.counted(Counted.moods + $0) }
+      counts("companions", Vocabulary.companions, into: &sink) { row.counted(Counted.companions + $0) }
+      counts("devices", Self.devices, into: &sink) { row.counted(Counted.devices + $0) }
       platforms(row, ids, into: &sink)
     }
     if options.folds.contains(.memory) {
-      ExplicitPreferences.features(row.pointee.explicit, into: &sink)
+      ExplicitPreferences.features(row.explicit, into: &sink)
       blocked(row, ids, into: &sink)
       queries(row, into: &sink)
     }
@@ -56,7 +56,7 @@ extension ViewerTable {
     _ row: UnsafeMutablePointer<ViewerRow>, _ ids: Identities, _ options: LearnOptions,
     into sink: inout some FeatureSink
   ) {
-    let values = row.pointee.affinities.values
+    let values = row.affinities.values
     withUnsafeTemporaryAllocation(of: Int.self, capacity: max(1, values.count)) { order in
       for index in 0..<values.count {  // insertion by name: a handful of genres
         var at = index
@@ -111,16 +111,20 @@ extension ViewerTable {
   }
 
   private func counts(
-    _ name: String, _ names: [String], into sink: inout some FeatureSink, _ count: (Int) -> UInt32
+    _ name: String, _ names: [String], into sink: inout some FeatureSink, _ count: (UInt32) -> Int
   ) {
     sink.beginObject(name)
-    for index in names.indices where count(index) > 0 { sink.integer(names[index], Int64(count(index))) }
+    for (index, name) in names.enumerated() {
+      let number = count(UInt32(index))
+      if number > 0 { sink.integer(name, Int64(number)) }
+    }
     sink.end()
   }
 
   private func platforms(_ row: UnsafeMutablePointer<ViewerRow>, _ ids: Identities, into sink: inout some FeatureSink) {
     sink.beginObject("platforms")
-    let named = row.pointee.platforms.values.map { (ids.symbols[UInt16($0 >> 32)], $0 & 0xffff_ffff) }
+    let cells = row.counts.values.filter { $0 >> 48 == 0 }
+    let named = cells.map { (ids.symbols[UInt16($0 >> 32)], $0 & 0xffff_ffff) }
     for (name, count) in named.sorted(by: { $0.0 < $1.0 }) { sink.integer(name, Int64(count)) }
     sink.end()
   }
@@ -128,7 +132,7 @@ extension ViewerTable {
   private func blocked(_ row: UnsafeMutablePointer<ViewerRow>, _ ids: Identities, into sink: inout some FeatureSink) {
     sink.beginList("blocked")
     var titles: [String] = []
-    for cell in row.pointee.flags.values where cell & TitleFlag.block.rawValue != 0 {
+    for cell in row.flags.values where cell & TitleFlag.block.rawValue != 0 {
       titles.append(ids.titles.text(UInt32(cell >> 32)))
     }
     for title in titles.sorted() { sink.text("", title) }
@@ -137,7 +141,7 @@ extension ViewerTable {
 
   private func queries(_ row: UnsafeMutablePointer<ViewerRow>, into sink: inout some FeatureSink) {
     sink.beginList("queries")
-    var reader = ByteReader(UnsafeRawBufferPointer(row.pointee.queries.values))
+    var reader = ByteReader(UnsafeRawBufferPointer(row.queries.values))
     while !reader.isAtEnd, (try? reader.take(Int64.self)) != nil, let count = try? reader.take(UInt16.self),
       let text = try? reader.bytes(Int(count))
     {

@@ -21,9 +21,13 @@ public final class ViewerTable: @unchecked Sendable {
   }
   public private(set) var slots = 0
   private let keepsSums: Bool
+  /// Of the shards' viewers' lists, made when a shard's fold is.
+  private let arenas: UnsafeMutablePointer<Unmanaged<BlockArena>?>
 
   public init(options: LearnOptions) {
     dimension = options.dimension
+    arenas = .allocate(capacity: KeySlots.count)
+    arenas.initialize(repeating: nil, count: KeySlots.count)
     keepsSums = options.historyForm == .d7 && options.folds.contains(.history)
     vectorCell = .allocate(capacity: 1)
     vectorCell.initialize(to: VectorChunks(dimension: options.dimension))
@@ -32,7 +36,9 @@ public final class ViewerTable: @unchecked Sendable {
   }
 
   deinit {
-    for slot in 0..<UInt32(slots) { rows.row(slot).pointee.free() }
+    for slot in 0..<UInt32(slots) { rows.row(slot).pointee.lists?.freeIfLarge() }
+    for shard in 0..<KeySlots.count { arenas[shard]?.release() }
+    arenas.deallocate()
     rows.free()
     vectors.free()
     sums?.free()
@@ -73,16 +79,24 @@ public final class ViewerTable: @unchecked Sendable {
   @inline(__always)
   public func vector(_ slot: UInt32) -> UnsafeMutablePointer<Float> { vectors.vector(slot) }
 
+  /// What lists of a shard's viewers stand in. Made at the first call, before shards run.
+  func arena(_ shard: Int) -> BlockArena {
+    if let arena = arenas[shard] { return arena.takeUnretainedValue() }
+    let arena = BlockArena()
+    arenas[shard] = Unmanaged.passRetained(arena)
+    return arena
+  }
+
   /// Bytes of a row, its vectors and what hangs on it.
   public func byteCount(_ slot: UInt32) -> Int {
-    MemoryLayout<ViewerRow>.stride + stride * 4 * (keepsSums ? 2 : 1) + rows.row(slot).pointee.runBytes
+    MemoryLayout<ViewerRow>.stride + stride * 4 * (keepsSums ? 2 : 1) + (rows.row(slot).pointee.lists?.byteCount ?? 0)
   }
 
   /// Back to a viewer never seen.
   func clear(_ slot: UInt32) {
     let row = rows.row(slot)
     let queued = row.pointee.s.bits & 4
-    row.pointee.free()
+    row.pointee.lists?.free()
     row.initialize(to: ViewerRow())
     row.pointee.s.bits = queued
     guard dimension > 0 else { return }
@@ -93,8 +107,8 @@ public final class ViewerTable: @unchecked Sendable {
   /// Marks the catalog versions that history entries use, for ``Catalog/collect(used:)``.
   public func markVersions(in used: inout DirtySet) {
     for slot in 0..<UInt32(slots) {
-      for entry in rows.row(slot).pointee.history.values where entry.catalogVersion != TitleFacts.noVersion {
-        used.mark(entry.catalogVersion)
+      for cell in rows.row(slot).history.values where cell.entry.catalogVersion != TitleFacts.noVersion {
+        used.mark(cell.entry.catalogVersion)
       }
     }
   }
@@ -103,11 +117,11 @@ public final class ViewerTable: @unchecked Sendable {
   public func encode(_ slot: UInt32, into bytes: inout [UInt8]) {
     let row = rows.row(slot)
     guard row.pointee.isAlive else { return }
-    bytes.put(UInt8(1))
+    bytes.put(UInt8(2))
     var scalars = row.pointee.s
     scalars.bits &= 3
     bytes.put(scalars)
-    row.pointee.encodeRuns(into: &bytes)
+    ListBlock.encode(row.pointee.lists, into: &bytes)
     let count = row.pointee.isWarm ? dimension : 0
     bytes.put(UInt32(count))
     if count > 0 { bytes.append(contentsOf: UnsafeRawBufferPointer(start: vectors.vector(slot), count: count * 4)) }
@@ -116,22 +130,28 @@ public final class ViewerTable: @unchecked Sendable {
     if summed > 0, let sums {
       bytes.append(contentsOf: UnsafeRawBufferPointer(start: sums.vector(slot), count: summed * 4))
     }
-    // Only where bandits keep it; a row without it reads as 0.
-    if row.pointee.previousReward != 0 { bytes.put(row.pointee.previousReward) }
   }
 
-  public func decode(_ slot: UInt32, _ stored: UnsafeRawBufferPointer) throws(StateError) {
+  /// Takes a stored row back, of today's layout or the one before.
+  ///
+  /// - Parameter shard: The one that owns the viewer.
+  public func decode(_ slot: UInt32, _ stored: UnsafeRawBufferPointer, shard: Int = 0) throws(StateError) {
     var reader = ByteReader(stored)
     let layout = try reader.take(UInt8.self)
-    guard layout == 1 else { throw .unknownLayout(layout) }
+    guard layout == 1 || layout == 2 else { throw .unknownLayout(layout) }
     reserve(Int(slot) + 1)
     clear(slot)
     let row = rows.row(slot)
-    row.pointee.s = try reader.take(ViewerRow.Scalars.self)
-    try row.pointee.decodeRuns(&reader)
+    var first: FirstScalars?
+    if layout == 1 { first = try FirstScalars(&reader) }
+    if let first { row.pointee.s = first.scalars } else { row.pointee.s = try reader.take(ViewerRow.Scalars.self) }
+    try ListBlock.decode(&reader, layout: layout, in: arena(shard), for: row.listPlace)
     try decodeVector(&reader) { vectors.vector(slot) }
     try decodeVector(&reader) { sums?.vector(slot) }
-    if !reader.isAtEnd { row.pointee.previousReward = try reader.take(Float.self) }
+    if let first {
+      first.count(in: row)
+      if !reader.isAtEnd { row.pointee.previousReward = try reader.take(Float.self) }
+    }
   }
 
   private func decodeVector(

@@ -141,7 +141,7 @@ extension Road {
         if rest().isEmpty {
           viewerFolds[shard(ofViewer: slot)].publishing.mark(slot)
         } else {
-          try viewers.decode(slot, rest())
+          try viewers.decode(slot, rest(), shard: shard(ofViewer: slot))
         }
       case .title:
         ids.titles.restore(id(), at: slot)

@@ -8,8 +8,8 @@ struct HistoryEntryTests {
   private let tau = 30.0 * 86_400_000
 
   private func least(_ entries: [HistoryEntry], at time: Int64) -> Int {
-    var entries = entries
-    return entries.withUnsafeMutableBufferPointer {
+    var cells = entries.map { HistoryCell($0) }
+    return cells.withUnsafeMutableBufferPointer {
       HistoryEntry.least(of: $0, at: time, tauMs: tau) { $0 > $1 }
     }
   }
@@ -41,6 +41,17 @@ struct HistoryEntryTests {
     // Both weigh exactly nothing after 2,000 and 700 time constants: the older leaves.
     #expect(least([entry(0.5, days: 21_000), entry(0.5, days: 60_000), entry(0.5, days: 1)], at: now) == 1)
     #expect(least([entry(0.5, days: 60_000), entry(0.5, days: 24_000), entry(0.5, days: 1)], at: now) == 0)
+  }
+
+  @Test func `an entry comes back from its fourteen bytes as it was`() {
+    for time: Int64 in [0, 1, 1_794_211_200_123, -5, 1 << 47 - 1, -(1 << 47)] {
+      for (weight, version) in [(Float(0.1), UInt32.max), (-0.0, 0), (.leastNonzeroMagnitude, 0x8000_1234)] {
+        let entry = HistoryCell(HistoryEntry(time: time, weight: weight, version: version)).entry
+        #expect(entry.time == time && entry.version == version)
+        #expect(entry.weight.bitPattern == weight.bitPattern)
+      }
+    }
+    #expect(HistoryCell(HistoryEntry(time: .max, weight: 1, version: 1)).entry.time == 1 << 47 - 1)
   }
 
   @Test func `of equals the older leaves, then the first by name`() {

@@ -35,14 +35,15 @@ final class ProfileBench {
   func feel(_ signal: Double, start: Double) -> Double {
     if worker.ids.titles.find("G") == nil { catalogue("G", [], ["drama"]) }
     let row = worker.viewers.row(0)
-    if row.pointee.affinities.isEmpty, start != 0 {
-      row.pointee.affinities.append(Affinity(raw: start, genre: 1))
+    if row.pointee.lists == nil { row.begin(in: worker.viewers.arena(0)) }
+    if row.affinities.isEmpty, start != 0 {
+      row.affinities.append(Affinity(raw: start, genre: 1))
     }
     var event = Event(kind: .watch)
     event.time = Self.now
     event.title = worker.ids.titles.find("G")!
     withUnsafePointer(to: event) { fold.feel(row, $0, worker.catalog.title(event.title), signal) }
-    return row.pointee.affinities[0].raw
+    return row.affinities[0].raw
   }
 
   var corrected: Double { worker.viewers.row(0).pointee.affinity(1, decay: options.affinityDecay) }
