@@ -9,12 +9,17 @@ public enum Elementary {
   private static let ln2High = 6.93147180369123816490e-01
   private static let ln2Low = 1.90821492927058770002e-10
 
+  /// The nearest whole number, ties to the even one, of a number below 2^51 either side of 0: two additions, where
+  /// the standard library calls a function of the C library's.
+  @inline(__always)
+  public static func nearest(_ x: Double) -> Double { (x + 0x1.8p52) - 0x1.8p52 }
+
   /// e to the x.
   public static func exp(_ x: Double) -> Double {
     if x.isNaN { return x }
     if x > 709.782712893383973096 { return .infinity }
     if x < -745.13321910194110842 { return 0 }
-    let k = (x * 1.44269504088896338700).rounded(.toNearestOrEven)
+    let k = nearest(x * 1.44269504088896338700)
     return power(high: x - k * ln2High, low: k * ln2Low, exponent: Int(k))
   }
 
@@ -23,7 +28,7 @@ public enum Elementary {
     if x.isNaN { return x }
     if x >= 1024 { return .infinity }
     if x < -1075 { return 0 }
-    let k = x.rounded(.toNearestOrEven)
+    let k = nearest(x)
     let r = x - k
     return power(high: r * ln2High, low: -(r * ln2Low), exponent: Int(k))
   }

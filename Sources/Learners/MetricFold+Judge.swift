@@ -7,6 +7,9 @@ extension MetricFold {
     let horizon = (hour - Int64(drift.baselineHours)) * drift.hourMs / drift.bucketMs
     for number in 0..<nodeCount {
       let node = nodes.row(number)
+      if number + 4 < nodeCount, nodes.row(number + 4).pointee.rolledTo != hour {
+        nodes.row(number + 4).pointee.prefetchRuns()
+      }
       guard node.pointee.isLive else { continue }
       guard !node.pointee.isIdle else {
         if node.pointee.isTitle, Int64(node.pointee.bucket) < horizon { drop(number) }

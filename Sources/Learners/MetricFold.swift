@@ -79,8 +79,8 @@ public struct MetricFold: ~Copyable {
       if event.pointee.title != Event.none { trend(event, effect) }
     case .watch:
       guard effect.pointee.flags.contains(.watch) else { return }
-      let fine = Int64((effect.pointee.completion * 16_777_216).rounded(.toNearestOrEven))
-      let coarse = Int64((effect.pointee.completion * 65_536).rounded(.toNearestOrEven))
+      let fine = Int64(Elementary.nearest(effect.pointee.completion * 16_777_216))
+      let coarse = Int64(Elementary.nearest(effect.pointee.completion * 65_536))
       let sample = MetricCell(
         index: bucket(of: event.pointee.mergeTime), count: 1, sum: fine, squares: coarse * coarse)
       add(sample, .completionRate, event.pointee.title, &tally)

@@ -1,3 +1,5 @@
+import Kernels
+
 /// Sums of one bucket or hour, 24 bytes.
 struct MetricCell: BitwiseCopyable {
   /// Time over the width of the cell.
@@ -80,6 +82,13 @@ struct MetricSeries: BitwiseCopyable {
   /// The cell that the next event changes, if it falls into the bucket of the latest.
   @inline(__always)
   var newest: UnsafeMutablePointer<MetricCell>? { recent.base.map { $0 + max(0, recent.count - 1) } }
+
+  /// Asks for the cells that ``roll(to:_:)`` reads and the one it adds to.
+  @inline(__always)
+  func prefetchRuns() {
+    if let base = recent.base { prefetch(base, bytes: min(256, recent.count * MemoryLayout<MetricCell>.stride)) }
+    if let base = hours.base { prefetch(base + max(0, hours.count - 1), bytes: 24) }
+  }
 
   /// Takes a sample into the bucket it names, the latest or a later one; true where that bucket is new.
   @inline(__always)
@@ -168,6 +177,14 @@ struct MetricNode: BitwiseCopyable {
   /// Whether a window of any of its metrics can hold so many samples.
   func holds(_ samples: Int64) -> Bool {
     series.0.held >= samples || series.1.held >= samples || series.2.held >= samples
+  }
+
+  /// Asks for what rolling reads.
+  @inline(__always)
+  func prefetchRuns() {
+    series.0.prefetchRuns()
+    series.1.prefetchRuns()
+    series.2.prefetchRuns()
   }
 
   mutating func free() {

@@ -100,10 +100,10 @@ public final class Worker {
   /// Called once, when the first record is in hand: where a measurement begins.
   public func whenFirstRecordArrives(_ body: @escaping () -> Void) { intake.onFirstRecord = body }
 
-  /// Touches the memory that so many records will take, two thirds of them waiting at once, before the clock of a
-  /// measurement starts.
-  public func prefault(records: Int, titles: Int = 0) {
-    intake.pool.prefault(records * 2 / 3 / Chunk.capacity + 64)
+  /// Touches the memory that so many records will take, `waiting` of them at once, before the clock of a measurement
+  /// starts.
+  public func prefault(records: Int, waiting: Int, titles: Int = 0) {
+    intake.pool.prefault(waiting / Chunk.capacity + 64)
     road.dedup.prefault(records)
     road.arms?.prefault(titles: titles)
   }

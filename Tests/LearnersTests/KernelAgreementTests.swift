@@ -38,6 +38,14 @@ struct KernelAgreementTests {
     #expect(a.map(\.bitPattern) == b.map(\.bitPattern))
   }
 
+  @Test func `the nearest whole number is the library's, ties to even`() {
+    for step in -20_000...20_000 {
+      for x in [Double(step) / 4, Double(step) * 0.837_261, Double(step) * 1e5 + 0.5, Double(step) * 1e-7] {
+        #expect(Elementary.nearest(x) == x.rounded(.toNearestOrEven))
+      }
+    }
+  }
+
   @Test func `a zero vector stays zero when made a unit`() {
     var u = [Float](repeating: 0, count: 20)
     #expect(VectorKernels.best.emaUnit(&u, toward: u, decay: 0.95, scale: 1, count: 20) == 0)

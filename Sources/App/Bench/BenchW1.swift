@@ -22,7 +22,7 @@ struct BenchW1: Verb {
     guard !brokers.isEmpty, !redis.isEmpty, !catalog.isEmpty else {
       throw Failure(ExitCode.misuse, "bench w1 needs --brokers, --redis and --catalog")
     }
-    let run = MeasuredRun(name: "thalweg", maxEvents: maxEvents)
+    let run = MeasuredRun(name: "thalweg", maxEvents: maxEvents, waiting: maxEvents * 2 / 3)
     let folder = "thalweg-w1-\(getpid())"
     defer { FileSystem.removeTree(folder) }
     var overlay = [
@@ -41,13 +41,16 @@ enum Toggle: String, Choice { case off, on }
 final class MeasuredRun {
   private let name: String
   private let maxEvents: Int
+  /// Records that wait for others at the worst moment.
+  private let waiting: Int
   private let clock = SystemClock()
   private var startNs: Int64 = 0
   private var startCPU = 0.0
 
-  init(name: String, maxEvents: Int) {
+  init(name: String, maxEvents: Int, waiting: Int) {
     self.name = name
     self.maxEvents = maxEvents
+    self.waiting = waiting
   }
 
   func measure(_ loaded: LoadedSettings, _ output: Output) throws {
@@ -55,7 +58,7 @@ final class MeasuredRun {
     Log.shared.configure(level: setup.level, format: setup.format)
     try Worded.errors {
       let host = try WorkerHost(loaded: loaded, joinsGroup: false)
-      host.worker.prefault(records: maxEvents, titles: host.catalogRows)
+      host.worker.prefault(records: maxEvents, waiting: waiting, titles: host.catalogRows)
       host.worker.whenFirstRecordArrives { [unowned self] in
         startNs = clock.monotonicNs
         startCPU = Self.cpuSeconds()
