@@ -1,7 +1,8 @@
 import Ports
 import Telemetry
 
-/// Brings changed rows to the feature store: newest wins, one batch under way at a time.
+/// Brings changed rows to the feature store: newest wins, one batch under way at a time and the next one encoded
+/// meanwhile, where enough changed for one.
 ///
 /// Writes at once while little has changed and coalesces under load: after a flush of more than one batch, which took c
 /// of the road's time, the next begins c later, at most `maxDelayMs`; between batches events are read and folded. While a
@@ -11,6 +12,8 @@ public final class Publisher {
   /// Rows encoded into one batch; keeps a single step short, and shorter while somebody waits for what is new.
   static let rowsPerBatch = 4096
   private static let liveRowsPerBatch = 256
+  /// Changed rows from which on a batch is encoded while the one before it is under way.
+  private static let rowsAhead = 64
   /// After so long without a batch an empty one asks whether the store still has what it was given.
   private static let askAfterNs: Int64 = 10_000_000_000
   /// A batch unanswered for so long is said aloud.
@@ -22,17 +25,21 @@ public final class Publisher {
   private let clock: any WorkerClock
   private let maxDelayNs: Int64
   private static let backlogDelayNs: Int64 = 250_000_000
+  /// The batch encoded last; the store copies it when it takes it over.
   private var sink = StoreFeatureSink(batch: FeatureBatch(version: .zero))
+  /// It is encoded and not handed over.
   private var hasBatch = false
   private var nextFlushNs: Int64 = 0
   private var flushCostNs: Int64 = 0
   private var isFlushing = false
   private var completeTurn: UInt64 = 0
   private var pendingAlerts: [[UInt8]] = []
-  /// In the batch under way.
+  /// In the batch under way, or on its way there.
   private var batchAlerts: [[UInt8]] = []
   /// When the batch under way was handed over; 0 = there is none.
   private var submittedNs: Int64 = 0
+  /// Version, keys and newest record of the batch under way.
+  private var submitted = (version: Version.zero, keys: 0, recordTime: Int64(0))
   /// When slowness may be said again.
   private var slowAgainNs: Int64 = 0
   private var lastConfirmed: Version?
@@ -47,7 +54,7 @@ public final class Publisher {
   private var brokenSinceNs: Int64 = 0
   /// The store was found again, and not all that waited for it is written yet.
   private(set) var isRecovering = false
-  /// Timestamp of the newest record folded, of the newest in the batch under way, and of the newest confirmed.
+  /// Timestamp of the newest record folded, of the newest in the batch encoded last, and of the newest confirmed.
   private(set) var foldedRecordTime: Int64 = 0
   private var batchRecordTime: Int64 = 0
   private(set) var lastConfirmedRecordTime: Int64 = 0
@@ -76,9 +83,9 @@ public final class Publisher {
   }
 
   private func confirmed() {
-    lastConfirmedRecordTime = max(lastConfirmedRecordTime, batchRecordTime)
-    guard batchRecordTime > 0 else { return }
-    let latency = Double(max(0, clock.wallMs - batchRecordTime)) / 1000
+    lastConfirmedRecordTime = max(lastConfirmedRecordTime, submitted.recordTime)
+    guard submitted.recordTime > 0 else { return }
+    let latency = Double(max(0, clock.wallMs - submitted.recordTime)) / 1000
     guard latency < 60 else { return }  // a backlog's age is not the road's
     latencies.append(latency)
     untaken.append(latency)
@@ -136,7 +143,7 @@ public final class Publisher {
     }
     if let mark = progress.mark {
       isBroken = false
-      if hasBatch { takeBack(road) }
+      if hasBatch || submittedNs > 0 { takeBack(road) }
       isRecovering = true
       if let confirmed = lastConfirmed,
         mark.version < confirmed || mark.version.lineage == confirmed.lineage && mark.version.turn < confirmed.turn
@@ -152,11 +159,11 @@ public final class Publisher {
       if !progress.lost { isBroken = false }  // the last answer may come with the loss of the connection
       submittedNs = 0
       batchesConfirmed += UInt64(progress.confirmed)
-      lastConfirmed = sink.batch.version
+      lastConfirmed = submitted.version
       lastConfirmedNs = clock.monotonicNs
       batchAlerts.removeAll()
       road.confirmInFlight()
-      if sink.batch.count > 0 { confirmed() }
+      if submitted.keys > 0 { confirmed() }
     }
     // A mark heard for the first time may lie above `version`: the caller looks at it before anything is written.
     if mayWrite, progress.mark == nil {
@@ -176,30 +183,27 @@ public final class Publisher {
 
   private func flush(road: Road, version: Version, force: Bool, hasBacklog: Bool) throws(WorkerFault) {
     if hasBatch {
-      guard submit() else { return }
+      guard submit(road) else { return }
     }
     let start = clock.monotonicNs
-    let hasNews =
-      road.hasUnpublished || !pendingAlerts.isEmpty || road.hasDueModels(now: start, force: force)
+    let hasMore =
+      !pendingAlerts.isEmpty || road.hasDueModels(now: start, force: force)
       || road.hasDueRankings(turn: version.turn, now: start, force: force)
-    guard store.inFlight == 0, hasNews || mustAsk(now: start) else { return }
+    let isAhead = store.inFlight > 0
+    // What is not a row waits for a batch that has the store to itself, and is not kept from it.
+    guard !isAhead || !hasMore && road.unpublishedRows >= Self.rowsAhead else { return }
+    let hasNews = hasMore || road.hasUnpublished
+    guard hasNews || mustAsk(now: start) else { return }
     guard force || isFlushing || start >= nextFlushNs else { return }
     let isOneBatch = !isFlushing
     isFlushing = true
     sink.batch.removeAll(version: version)
     batchRecordTime = foldedRecordTime
     let isDrained = road.publish(into: &sink, limit: hasBacklog ? Self.rowsPerBatch : Self.liveRowsPerBatch)
-    road.publishRankings(into: &sink, turn: version.turn, now: start, force: force && isDrained)
-    if isDrained { road.publishModels(into: &sink, now: start, force: force) }
-    for alert in pendingAlerts {
-      sink.batch.begin(.append, key: "alerts".utf8)
-      alert.withUnsafeBytes { sink.batch.field("event".utf8, $0) }
-    }
-    batchAlerts = pendingAlerts
-    pendingAlerts.removeAll()
+    if !isAhead { addRest(road, version, now: start, force: force, isDrained: isDrained) }
     keysWritten += UInt64(sink.batch.count)
     hasBatch = sink.batch.count > 0 || !hasNews
-    if hasBatch { _ = submit() }
+    if hasBatch, !isAhead { _ = submit(road) }
     flushCostNs += clock.monotonicNs - start
     if hasBacklog, !isRecovering || isDrained {
       pause(flushCostNs * 24, atMost: max(maxDelayNs, Self.backlogDelayNs))
@@ -209,15 +213,29 @@ public final class Publisher {
     if isDrained { isRecovering = false }
   }
 
+  /// Sorted sets, models and alerts.
+  private func addRest(_ road: Road, _ version: Version, now: Int64, force: Bool, isDrained: Bool) {
+    road.publishRankings(into: &sink, turn: version.turn, now: now, force: force && isDrained)
+    if isDrained { road.publishModels(into: &sink, now: now, force: force) }
+    for alert in pendingAlerts {
+      sink.batch.begin(.append, key: "alerts".utf8)
+      alert.withUnsafeBytes { sink.batch.field("event".utf8, $0) }
+    }
+    batchAlerts = pendingAlerts
+    pendingAlerts.removeAll()
+  }
+
   private func pause(_ ns: Int64, atMost most: Int64) {
     isFlushing = false
     nextFlushNs = clock.monotonicNs + min(most, ns)
     flushCostNs = 0
   }
 
-  private func submit() -> Bool {
+  private func submit(_ road: Road) -> Bool {
     guard store.submit(sink.batch) else { return false }
     hasBatch = false
+    submitted = (sink.batch.version, sink.batch.count, batchRecordTime)
+    road.handOver()
     submittedNs = max(1, clock.monotonicNs)
     return true
   }

@@ -5,26 +5,27 @@ import Ports
 /// Changed rows on their way to the feature store.
 extension Road {
   /// True while something changed that no batch holds.
-  public var hasUnpublished: Bool {
-    for shard in 0..<shards {
-      if viewerFolds[shard].publishing.count > 0 || titleFolds[shard].publishing.count > 0 { return true }
-      if let pendingFolds, pendingFolds[shard].publishing.count > 0 { return true }
-    }
-    return false
-  }
+  public var hasUnpublished: Bool { unpublishedRows > 0 }
 
-  /// Changed keys that the store has not confirmed: those that wait, and those under way.
-  public var dirtyKeys: Int {
+  /// Rows that changed and that no batch holds.
+  var unpublishedRows: Int {
     var count = 0
     for shard in 0..<shards {
       count += viewerFolds[shard].publishing.count + titleFolds[shard].publishing.count
       if let pendingFolds { count += pendingFolds[shard].publishing.count }
     }
+    return count
+  }
+
+  /// Changed keys that the store has not confirmed: those that wait, and those under way.
+  public var dirtyKeys: Int {
+    var count = unpublishedRows
     // What changed again while it is under way waits too, and is one key.
-    for slot in inFlightViewers where !viewerFolds[shard(ofViewer: slot)].publishing.contains(slot) { count += 1 }
-    for slot in inFlightTitles where !titleFolds[shard(ofTitle: slot)].publishing.contains(slot) { count += 1 }
-    if let pendingFolds {
-      for (row, _) in inFlightDecisions where !pendingFolds[shard(ofDecision: row)].publishing.contains(row) {
+    for keys in [encodedKeys, inFlightKeys] {
+      for slot in keys.viewers where !viewerFolds[shard(ofViewer: slot)].publishing.contains(slot) { count += 1 }
+      for slot in keys.titles where !titleFolds[shard(ofTitle: slot)].publishing.contains(slot) { count += 1 }
+      guard let pendingFolds else { continue }
+      for (row, _) in keys.decisions where !pendingFolds[shard(ofDecision: row)].publishing.contains(row) {
         count += 1
       }
     }
@@ -54,9 +55,9 @@ extension Road {
         views.put(viewer: slot, of: self, into: &sink)
       } else {
         views.delete(viewer: ids.viewers.bytes(slot), from: &sink)
-        unconfirmedDeletes.insert(slot)
+        encodedKeys.deletes.insert(slot)
       }
-      inFlightViewers.append(slot)
+      encodedKeys.viewers.append(slot)
     }
   }
 
@@ -66,7 +67,7 @@ extension Road {
     return titleFolds[shard].publishing.drain(atMost: limit) { slot in
       guard titles.row(slot).pointee.isAlive else { return }
       views.put(title: slot, of: self, into: &sink)
-      inFlightTitles.append(slot)
+      encodedKeys.titles.append(slot)
     }
   }
 
@@ -75,7 +76,7 @@ extension Road {
     return pendingFolds[shard].publishing.drain(atMost: limit) { row in
       guard let decision = pendingFolds[shard].decision(row) else { return }
       views.put(decision: decision, of: self, into: &sink)
-      inFlightDecisions.append((row, decision.deletion))
+      encodedKeys.decisions.append((row, decision.deletion))
     }
   }
 
@@ -114,32 +115,43 @@ extension Road {
     hasRankings && rankings.mayBeDue(turn: turn, now: now, force: force)
   }
 
+  /// The batch made last is under way now.
+  func handOver() { swap(&encodedKeys, &inFlightKeys) }
+
+  /// The batch under way has arrived.
   func confirmInFlight() {
-    inFlightViewers.removeAll(keepingCapacity: true)
-    inFlightTitles.removeAll(keepingCapacity: true)
     if let pendingFolds {
-      for (row, deletion) in inFlightDecisions {
+      for (row, deletion) in inFlightKeys.decisions {
         pendingFolds[shard(ofDecision: row)].confirm(row, deletion: deletion)
       }
-      inFlightDecisions.removeAll(keepingCapacity: true)
     }
     models?.confirm()
     // What stood in the state for them goes with the next checkpoint.
-    for slot in unconfirmedDeletes { viewerFolds[shard(ofViewer: slot)].saving.mark(slot) }
-    unconfirmedDeletes.removeAll()
+    for slot in inFlightKeys.deletes { viewerFolds[shard(ofViewer: slot)].saving.mark(slot) }
+    inFlightKeys.removeAll()
   }
 
-  /// The batch under way may not have arrived: its keys are due again.
+  /// The batch under way may not have arrived, and the one made after it was never sent: their keys are due again.
   func republishInFlight() {
-    for slot in inFlightViewers { viewerFolds[shard(ofViewer: slot)].publishing.mark(slot) }
-    for slot in inFlightTitles { titleFolds[shard(ofTitle: slot)].publishing.mark(slot) }
-    rankings.forget()
-    if let pendingFolds {
-      for (row, _) in inFlightDecisions { pendingFolds[shard(ofDecision: row)].publishing.mark(row) }
-      inFlightDecisions.removeAll(keepingCapacity: true)
+    for keys in [encodedKeys, inFlightKeys] {
+      for slot in keys.viewers { viewerFolds[shard(ofViewer: slot)].publishing.mark(slot) }
+      for slot in keys.titles { titleFolds[shard(ofTitle: slot)].publishing.mark(slot) }
+      guard let pendingFolds else { continue }
+      for (row, _) in keys.decisions { pendingFolds[shard(ofDecision: row)].publishing.mark(row) }
     }
+    rankings.forget()
     models?.takeBack()
-    confirmInFlight()
+    for slot in encodedKeys.deletes.union(inFlightKeys.deletes) {
+      viewerFolds[shard(ofViewer: slot)].saving.mark(slot)
+    }
+    encodedKeys.removeAll()
+    inFlightKeys.removeAll()
+  }
+
+  /// A viewer ended and the store has not confirmed that its keys are gone.
+  func owesDelete(ofViewer slot: UInt32) -> Bool {
+    viewerFolds[shard(ofViewer: slot)].publishing.contains(slot) || encodedKeys.deletes.contains(slot)
+      || inFlightKeys.deletes.contains(slot)
   }
 
   /// Every row is due again: the store lost what it had, or what it has is unknown.
@@ -155,5 +167,22 @@ extension Road {
       for shard in 0..<shards { for row in pendingFolds[shard].published { pendingFolds[shard].publishing.mark(row) } }
     }
     models?.markUnpublished()
+  }
+}
+
+/// Rows a batch was made of: due again if it does not arrive.
+struct BatchKeys {
+  var viewers: [UInt32] = []
+  var titles: [UInt32] = []
+  /// Rows, and the number of their deletion that goes with it.
+  var decisions: [(row: UInt32, deletion: UInt8)] = []
+  /// Viewers whose keys it deletes.
+  var deletes: Set<UInt32> = []
+
+  mutating func removeAll() {
+    viewers.removeAll(keepingCapacity: true)
+    titles.removeAll(keepingCapacity: true)
+    decisions.removeAll(keepingCapacity: true)
+    deletes.removeAll()
   }
 }

@@ -54,13 +54,14 @@ extension Road {
     manifest.tally = totals.saved
   }
 
+  /// Viewers and titles that changed since the last save.
+  var unsavedRows: Int { (0..<shards).reduce(0) { $0 + viewerFolds[$1].saving.count + titleFolds[$1].saving.count } }
+
   var hasUnsavedViewers: Bool { (0..<shards).contains { viewerFolds[$0].saving.count > 0 } }
 
   private func save(viewer slot: UInt32, into snapshot: inout Snapshot) {
     guard viewers.row(slot).pointee.isAlive else {
-      guard viewerFolds[shard(ofViewer: slot)].publishing.contains(slot) || unconfirmedDeletes.contains(slot) else {
-        return snapshot.delete(.viewer, slot)
-      }
+      guard owesDelete(ofViewer: slot) else { return snapshot.delete(.viewer, slot) }
       // The store still shows the viewer: a row of the id alone reminds the next start.
       return snapshot.append(.viewer, slot) { $0.putRun(ids.viewers.bytes(slot)) }
     }

@@ -43,15 +43,11 @@ public final class Road {
   var ringRows: [[UInt8]] = []
   var pendingViewers: [(slot: UInt32, id: [UInt8])] = []
   public internal(set) var loadedBytes = 0
-  /// Keys under way to the store: published again if the connection is lost.
-  var inFlightViewers: [UInt32] = []
-  var inFlightTitles: [UInt32] = []
+  /// Rows of the batch made last and not handed over yet, and of the one under way to the store.
+  var encodedKeys = BatchKeys()
+  var inFlightKeys = BatchKeys()
   /// Batches made so far: who comes first in the next one.
   var publishRound = 0
-  /// Rows, and the number of their deletion that is under way.
-  var inFlightDecisions: [(row: UInt32, deletion: UInt8)] = []
-  /// Viewers that ended and whose keys the store has not confirmed to be gone.
-  var unconfirmedDeletes: Set<UInt32> = []
   /// What the latest sweep found to have moved.
   public internal(set) var latestSweep: [UInt32] = []
   let views: FeatureViews

@@ -103,6 +103,7 @@ public final class RoadBench {
     let start = clock.monotonicNs
     _ = road.publish(into: &sink, limit: limit)
     let spent = clock.monotonicNs - start
+    road.handOver()
     road.confirmInFlight()
     return (sink.batch, spent)
   }

@@ -211,9 +211,12 @@ public final class Worker {
   private func publish(force: Bool) throws(WorkerFault) {
     let mayWrite = !mustCheckpointFirst && storeMark.map { version >= $0 } ?? true
     let mark = try publisher.pump(
-      road: road, version: version, force: force, mayWrite: mayWrite, hasBacklog: !hasCaughtUp || fullTurns > 16)
+      road: road, version: version, force: force, mayWrite: mayWrite, hasBacklog: hasBacklog)
     if let mark, !storeIsOpen { storeReturned(with: mark) }
   }
+
+  /// More waits than a turn takes, and has for a while.
+  var hasBacklog: Bool { !hasCaughtUp || fullTurns > 16 }
 
   /// Drains, saves and lets go: everything folded is published and in the state when this returns true.
   ///
