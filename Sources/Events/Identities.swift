@@ -193,11 +193,15 @@ public struct Symbols: Sendable {
   public static let ceiling = 4096
   public private(set) var words: [String] = [""]
   private var index: [String: UInt16] = ["": 0]
+  /// Place of each word among all, sorted.
+  private var ranks: [UInt16] = [0]
 
   public init() {}
   public init(words: [String]) {
     self.words = words
     for (i, word) in words.enumerated() { index[word] = UInt16(i) }
+    ranks = Array(repeating: 0, count: words.count)
+    for (rank, i) in words.indices.sorted(by: { words[$0] < words[$1] }).enumerated() { ranks[i] = UInt16(rank) }
   }
 
   public func find(_ word: String) -> UInt16? { index[word] }
@@ -205,10 +209,18 @@ public struct Symbols: Sendable {
   public mutating func symbol(_ word: String) -> UInt16 {
     if let found = index[word] { return found }
     guard words.count < Symbols.ceiling else { return 0 }
+    var rank: UInt16 = 0
+    for i in words.indices {
+      if words[i] < word { rank += 1 } else { ranks[i] += 1 }
+    }
+    ranks.append(rank)
     words.append(word)
     index[word] = UInt16(words.count - 1)
     return UInt16(words.count - 1)
   }
+
+  /// Orders symbols as their words are ordered.
+  public func rank(_ symbol: UInt16) -> UInt16 { ranks[Int(symbol)] }
 
   public subscript(_ symbol: UInt16) -> String { words[Int(symbol)] }
 }

@@ -60,8 +60,8 @@ extension ViewerTable {
     withUnsafeTemporaryAllocation(of: Int.self, capacity: max(1, values.count)) { order in
       for index in 0..<values.count {  // insertion by name: a handful of genres
         var at = index
-        let name = ids.symbols[values[index].genre]
-        while at > 0, name < ids.symbols[values[order[at - 1]].genre] {
+        let rank = ids.symbols.rank(values[index].genre)
+        while at > 0, rank < ids.symbols.rank(values[order[at - 1]].genre) {
           order[at] = order[at - 1]
           at -= 1
         }
@@ -123,9 +123,10 @@ extension ViewerTable {
 
   private func platforms(_ row: UnsafeMutablePointer<ViewerRow>, _ ids: Identities, into sink: inout some FeatureSink) {
     sink.beginObject("platforms")
-    let cells = row.counts.values.filter { $0 >> 48 == 0 }
-    let named = cells.map { (ids.symbols[UInt16($0 >> 32)], $0 & 0xffff_ffff) }
-    for (name, count) in named.sorted(by: { $0.0 < $1.0 }) { sink.integer(name, Int64(count)) }
+    let sorted = row.counts.values.filter { $0 >> 48 == 0 }.sorted {
+      ids.symbols.rank(UInt16($0 >> 32)) < ids.symbols.rank(UInt16($1 >> 32))
+    }
+    for cell in sorted { sink.integer(ids.symbols[UInt16(cell >> 32)], Int64(cell & 0xffff_ffff)) }
     sink.end()
   }
 

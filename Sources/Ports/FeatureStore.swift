@@ -66,10 +66,20 @@ public struct FeatureBatch: Sendable {
   }
 
   public mutating func field(_ name: some Collection<UInt8>, _ value: UnsafeRawBufferPointer) {
-    append16(name.count)
-    bytes.append(contentsOf: name)
-    append32(value.count)
-    bytes.append(contentsOf: value)
+    // One growth a field: a row has twenty, and a flush thousands of rows.
+    let written: Void? = name.withContiguousStorageIfAvailable { name in
+      precondition(name.count < 65536, "a key or field name is at most 65,535 bytes")
+      let at = bytes.count
+      bytes.append(contentsOf: repeatElement(0, count: 6 + name.count + value.count))
+      bytes.withUnsafeMutableBytes { all in
+        all.storeBytes(of: UInt16(name.count).littleEndian, toByteOffset: at, as: UInt16.self)
+        let named = at + 2 + name.count
+        UnsafeMutableRawBufferPointer(rebasing: all[(at + 2)..<named]).copyMemory(from: UnsafeRawBufferPointer(name))
+        all.storeBytes(of: UInt32(value.count).littleEndian, toByteOffset: named, as: UInt32.self)
+        UnsafeMutableRawBufferPointer(rebasing: all[(named + 4)...]).copyMemory(from: value)
+      }
+    }
+    guard written != nil else { return Array(name).withUnsafeBufferPointer { field($0, value) } }
     fields += 1
     bytes[fieldsAt] = UInt8(truncatingIfNeeded: fields)
     bytes[fieldsAt + 1] = UInt8(truncatingIfNeeded: fields >> 8)
@@ -91,10 +101,6 @@ public struct FeatureBatch: Sendable {
     bytes.append(UInt8(truncatingIfNeeded: n))
     bytes.append(UInt8(truncatingIfNeeded: n >> 8))
   }
-  private mutating func append32(_ n: Int) {
-    for shift in stride(from: 0, to: 32, by: 8) { bytes.append(UInt8(truncatingIfNeeded: n >> shift)) }
-  }
-
   /// Walks the operations in order.
   public func forEach(
     _ body: (

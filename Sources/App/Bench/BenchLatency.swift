@@ -22,16 +22,17 @@ struct BenchLatency: Verb {
   @Option("rate", "Events a second of the first measurement.", in: 100...1_000_000) var rate = 10_000
   @Option("seconds", "Length of each measurement.", in: 2...600) var seconds = 15
   @Option("backlog", "Events of the backlog over which the maximum is measured.", in: 10_000...100_000_000)
-  var backlog = 400_000
+  var backlog = 120_000
   @Option("viewers", "Viewers.", in: 100...10_000_000) var viewers = 20_000
   @Option("titles", "Titles.", in: 10...1_000_000) var titles = 5000
+  @Option("partitions", "Partitions of each of the three topics.", in: 1...1000) var partitions = 4
 
   /// Event times begin here, so that the sweep at 04:00 falls into the middle of a measurement.
   private static let sweep: Int64 = 1_763_697_600_000
 
   func run(_ context: Context) throws {
     Log.shared.configure(level: .warning, format: .auto)
-    let places = try BenchPlaces(brokers: brokers, redis: redis)
+    let places = try BenchPlaces(brokers: brokers, redis: redis, partitions: partitions)
     defer { places.close() }
     var report = BenchReport("latency")
     try Worded.errors {
