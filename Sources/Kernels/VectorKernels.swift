@@ -61,6 +61,19 @@ public func findLast(_ value: UInt64, shift: UInt32, in list: UnsafePointer<UInt
   return ck_find_u64(list, count, shift, value)
 }
 
+/// Places of those cells of 14 bytes (weight f32, 4 bytes, time i48) that may weigh least; `ck_lightest.h` says how.
+@inline(__always)
+public func lightestCells(
+  _ cells: UnsafeRawBufferPointer, at time: Int64, rate: Int64, most: Int64, floor: Int32, slack: Int32,
+  _ places: UnsafeMutableBufferPointer<UInt16>
+) -> Int {
+  guard let base = cells.baseAddress else { return -1 }
+  return Int(
+    ck_lightest(
+      base.assumingMemoryBound(to: UInt8.self), cells.count / 14, time, rate, most, floor, slack, places.baseAddress,
+      Int32(places.count)))
+}
+
 /// Asks for cache lines that a fold will soon need; changes nothing.
 @inline(__always)
 public func prefetch(_ from: UnsafeRawPointer, bytes: Int) { ck_prefetch_lines(from, (bytes + 63) / 64) }

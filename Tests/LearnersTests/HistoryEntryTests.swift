@@ -43,6 +43,18 @@ struct HistoryEntryTests {
     #expect(least([entry(0.5, days: 60_000), entry(0.5, days: 24_000), entry(0.5, days: 1)], at: now) == 0)
   }
 
+  @Test func `many that may weigh least, long histories and strange times are weighed too`() {
+    let now: Int64 = 1_700_000_000_000
+    func entry(_ weight: Float, _ time: Int64) -> HistoryEntry { HistoryEntry(time: time, weight: weight, version: 1) }
+    let alike = (0..<200).map { entry(0.5 + Float(($0 * 37) % 200) * 1e-5, now) }
+    #expect(least(alike, at: now) == 0)
+    let long = (0..<1500).map { entry(1 - Float($0 % 1400) * 1e-4, now - Int64($0)) }
+    #expect(least(long, at: now) == 1399)
+    let strange = [entry(0.5, -(1 << 47)), entry(0.5, 1 << 47 - 1), entry(.infinity, now), entry(0.25, now)]
+    #expect(least(strange, at: now) == 0)
+    #expect(least([entry(0.5, now + 5), entry(0.25, now)], at: .max) == 1)
+  }
+
   @Test func `an entry comes back from its fourteen bytes as it was`() {
     for time: Int64 in [0, 1, 1_794_211_200_123, -5, 1 << 47 - 1, -(1 << 47)] {
       for (weight, version) in [(Float(0.1), UInt32.max), (-0.0, 0), (.leastNonzeroMagnitude, 0x8000_1234)] {

@@ -1,5 +1,6 @@
 #pragma once
 #include "ck_json.h"
+#include "ck_lightest.h"
 #include "ck_pages.h"
 #include <stddef.h>
 #include <stdint.h>
