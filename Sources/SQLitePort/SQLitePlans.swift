@@ -19,6 +19,7 @@ public final class SQLitePlans: PlanLog, @unchecked Sendable {
   private let gate = Gate()
   private var database: Database?
   private var insert: Statement?
+  private var folding: LogFolding?
   private var last: (turn: UInt64, sum: UInt64) = (0, 0)
   private var isEmpty = true
   private var fault: StateFault?
@@ -73,8 +74,21 @@ public final class SQLitePlans: PlanLog, @unchecked Sendable {
     case .success(let sum):
       last = (turn, sum)
       isEmpty = false
-      if let database, database.walBytes > Self.walLimit { try? database.foldBack() }
+      foldBack()
     case .failure(let error): throw describe(error)
+    }
+  }
+
+  /// Once the log is long, a thread folds it back, and what was appended meanwhile is folded here.
+  private func foldBack() {
+    guard let database else { return }
+    if let folding {
+      guard folding.isDone else { return }
+      folding.join()
+      self.folding = nil
+      try? database.foldBack()
+    } else if database.walBytes > Self.walLimit {
+      folding = LogFolding(path, pageSize: database.pageSize)
     }
   }
 
@@ -150,6 +164,8 @@ public final class SQLitePlans: PlanLog, @unchecked Sendable {
   public func close() {
     gate.lock()
     defer { gate.unlock() }
+    folding?.join()
+    folding = nil
     if !isReadOnly { try? database?.foldBack(truncating: true) }
     insert = nil
     database = nil
@@ -198,6 +214,8 @@ public final class SQLitePlans: PlanLog, @unchecked Sendable {
   private func describe(_ error: DatabaseError) -> StateFault {
     if error.isCorruption {
       if isReadOnly { return .corrupt(error.message) }
+      folding?.join()
+      folding = nil
       insert = nil
       database = nil
       last = (0, 0)

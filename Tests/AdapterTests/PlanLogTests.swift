@@ -50,6 +50,25 @@ import Testing
     #expect(try plans.plans(after: 0).map(\.turn) == [7])
   }
 
+  @Test func `the write-ahead log is folded back while plans are appended, and stays short`() throws {
+    let scratch = Scratch()
+    let plans = try SQLitePlans(path: scratch.file("plans.db"))
+    let body = [UInt8](repeating: 7, count: 16_000)
+    var longest = 0
+    for turn in UInt64(1)...2000 {  // 32 MB
+      try plans.append(turn: turn, body)
+      if turn % 50 == 0 {
+        let size = try FileManager.default.attributesOfItem(atPath: scratch.file("plans.db-wal"))[.size] as? Int
+        longest = max(longest, size ?? 0)
+        usleep(2000)
+      }
+    }
+    #expect(longest < 24 << 20, "\(longest)")
+    plans.close()
+    let again = try SQLitePlans(path: scratch.file("plans.db"))
+    #expect(try again.plans(after: 0).map(\.turn) == Array(1...2000))
+  }
+
   @Test func `files of state and plans are their owner's alone, also those of before and copies`() throws {
     let scratch = Scratch()
     func mode(_ name: String) throws -> Int? {
