@@ -64,13 +64,13 @@ public func findLast(_ value: UInt64, shift: UInt32, in list: UnsafePointer<UInt
 /// Places of those cells of 14 bytes (weight f32, 4 bytes, time i48) that may weigh least; `ck_lightest.h` says how.
 @inline(__always)
 public func lightestCells(
-  _ cells: UnsafeRawBufferPointer, at time: Int64, rate: Int64, most: Int64, floor: Int32, slack: Int32,
+  _ cells: UnsafeRawBufferPointer, at time: Int64, rate: UInt32, floor: Int32, slack: Int32,
   _ places: UnsafeMutableBufferPointer<UInt16>
 ) -> Int {
   guard let base = cells.baseAddress else { return -1 }
   return Int(
     ck_lightest(
-      base.assumingMemoryBound(to: UInt8.self), cells.count / 14, time, rate, most, floor, slack, places.baseAddress,
+      base.assumingMemoryBound(to: UInt8.self), cells.count / 14, time, rate, floor, slack, places.baseAddress,
       Int32(places.count)))
 }
 
