@@ -14,7 +14,9 @@ public struct TopicPartition: Hashable, Comparable, Sendable {
 }
 
 /// Takes records as they are read, on the thread that polls.
-public protocol RecordSink {
+///
+/// An object: a sink that could be any value would be unpacked from its box, and the box copied, for each record.
+public protocol RecordSink: AnyObject {
   func take(_ record: Record)
 }
 
