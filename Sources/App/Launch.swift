@@ -29,6 +29,7 @@ public enum Launch {
   }
 
   private static func run(_ invocation: Program<Context, Common>.Invocation) -> Never {
+    Allocator.giveBackInBackground()
     let environment = Settings.processEnvironment()
     let common = invocation.common
     let assignments =

@@ -3,8 +3,8 @@ import Kernels
 
 /// Ids as text, each with a slot: a dense number that rows, events and history entries use in its place.
 ///
-/// Open addressing over xxh3; ids stand in one arena. Slots are local to a state directory and never published:
-/// whatever is stored or sent outside is keyed by the id itself.
+/// Open addressing over xxh3; ids of more than 16 bytes stand in one arena. Slots are local to a state directory and
+/// never published: whatever is stored or sent outside is keyed by the id itself.
 ///
 /// - Complexity: O(1) a lookup, one cache miss or two when cold.
 public struct IDTable: ~Copyable {
@@ -18,8 +18,10 @@ public struct IDTable: ~Copyable {
   /// Number of slots handed out, gaps included.
   public private(set) var count = 0
 
-  /// Ids of up to 16 bytes are compared here; the arena has all of them.
+  /// Ids of up to 16 bytes stand here, longer ones in the arena.
   private struct Entry {
+    static let wordAt = 8
+
     var hash: UInt64
     var word: ShortWord
     /// In units of 4 bytes, so that 32 bits reach 16 GB.
@@ -36,7 +38,7 @@ public struct IDTable: ~Copyable {
     cells.initialize(repeating: 0, count: size)
     capacity = size / 2
     entries = .allocate(capacity: capacity)
-    arenaCapacity = max(1024, expected * 16)
+    arenaCapacity = max(1024, expected)
     arena = .allocate(capacity: arenaCapacity)
   }
 
@@ -121,8 +123,12 @@ public struct IDTable: ~Copyable {
   public func hash(of slot: UInt32) -> UInt64 { entries[Int(slot)].hash }
 
   public func bytes(_ slot: UInt32) -> UnsafeRawBufferPointer {
-    let entry = entries[Int(slot)]
-    return UnsafeRawBufferPointer(start: arena + Int(entry.start) * 4, count: max(0, Int(entry.length)))
+    let entry = entries + Int(slot)
+    let count = max(0, Int(entry.pointee.length))
+    guard count > 16 else {
+      return UnsafeRawBufferPointer(start: UnsafeRawPointer(entry) + Entry.wordAt, count: count)
+    }
+    return UnsafeRawBufferPointer(start: arena + Int(entry.pointee.start) * 4, count: count)
   }
 
   public func text(_ slot: UInt32) -> String { String(decoding: bytes(slot), as: UTF8.self) }
@@ -145,6 +151,15 @@ public struct IDTable: ~Copyable {
       entries[count] = Entry(hash: 0, word: ShortWord.empty, start: 0, length: -1)
       count += 1
     }
+    let word = ShortWord(id)
+    entries[place] = Entry(
+      hash: hash, word: word ?? ShortWord.empty, start: UInt32(arenaCount / 4), length: Int32(id.count))
+    link(UInt32(place), hash)
+    if word == nil { keep(id) }
+    return UInt32(place)
+  }
+
+  private mutating func keep(_ id: UnsafeRawBufferPointer) {
     if arenaCount + id.count + 4 > arenaCapacity {
       let bigger = max(arenaCapacity * 2, arenaCount + id.count + 4)
       let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: bigger)
@@ -156,11 +171,7 @@ public struct IDTable: ~Copyable {
     if let base = id.baseAddress {
       UnsafeMutableRawPointer(arena + arenaCount).copyMemory(from: base, byteCount: id.count)
     }
-    entries[place] = Entry(
-      hash: hash, word: ShortWord(id) ?? ShortWord.empty, start: UInt32(arenaCount / 4), length: Int32(id.count))
     arenaCount += (id.count + 3) & ~3
-    link(UInt32(place), hash)
-    return UInt32(place)
   }
 
   private mutating func link(_ slot: UInt32, _ hash: UInt64) {

@@ -16,8 +16,9 @@ final class BlockArena: @unchecked Sendable {
   static let largest = 32 << 10
   /// In front of a chunk's first block: the arena and the chunk's size class.
   private static let chunkHead = 64
-  /// Steps of 64 bytes up to 2 KiB, then 16 to a doubling.
-  static let classes = 32 + 4 * 16
+  /// Steps of 32 bytes up to 2 KiB, then 16 to a doubling.
+  static let classes = fine + 4 * 16
+  private static let fine = 64
 
   private struct SizeClass {
     var bytes: Int
@@ -55,17 +56,17 @@ final class BlockArena: @unchecked Sendable {
   // MARK: Sizes
 
   static func bytes(of index: Int) -> Int {
-    guard index >= 32 else { return (index + 1) * 64 }
-    let doubling = (index - 32) / 16
-    return (17 + (index - 32) % 16) * (128 << doubling)
+    guard index >= fine else { return (index + 1) * 32 }
+    let doubling = (index - fine) / 16
+    return (17 + (index - fine) % 16) * (128 << doubling)
   }
 
   /// The smallest class that holds so many bytes, 1 to ``largest``.
   static func sizeClass(_ bytes: Int) -> Int {
-    guard bytes > 2048 else { return (bytes + 63) / 64 - 1 }
+    guard bytes > 2048 else { return (bytes + 31) / 32 - 1 }
     let doubling = Int.bitWidth - 12 - (bytes - 1).leadingZeroBitCount
     let step = 128 << doubling
-    return 32 + doubling * 16 + (bytes + step - 1) / step - 17
+    return fine + doubling * 16 + (bytes + step - 1) / step - 17
   }
 
   /// Bytes of a block of some arena.
@@ -112,7 +113,7 @@ final class BlockArena: @unchecked Sendable {
     let size = sizes + Self.chunk(block).load(fromByteOffset: 8, as: UInt32.self).asInt
     link(block, size)
     trim(size)
-    while size.pointee.holes > 16 + size.pointee.count / 64, let hole = size.pointee.hole {
+    while size.pointee.holes > 16 + size.pointee.count / 128, let hole = size.pointee.hole {
       unlink(hole, size)
       let last = at(size.pointee.count - 1, size)
       memcpy(hole, last, size.pointee.bytes)

@@ -2,7 +2,7 @@ import Glibc
 
 /// Lists to and from a viewer's stored row: `[count u32][entries]` each, in an order of their own.
 ///
-/// Layout 2 stores entries as they stand in memory; layout 1 had affinities of 32 bytes and history entries of 16.
+/// Layout 3 stores entries as they stand in memory; layout 1 had affinities of 32 bytes and history entries of 16.
 extension ListBlock {
   private static let storedOrder: [Index] = [
     .affinities, .historyTitles, .history, .caps, .flags, .ratings, .counts, .decisions, .shown, .decisionIDs,
@@ -26,23 +26,23 @@ extension ListBlock {
   static func decode(
     _ reader: inout ByteReader, layout: UInt8, in arena: BlockArena, for place: BlockArena.Place
   ) throws(StateError) {
-    var stored: [UnsafeRawBufferPointer] = Array(repeating: UnsafeRawBufferPointer(start: nil, count: 0), count: 12)
+    var stored: [12 of UnsafeRawPointer?] = .init(repeating: nil)
     var counts = Sizes(repeating: 0)
     for list in storedOrder {
       let at = reader.at
       let count = Int(try reader.take(UInt32.self))
       guard list.rawValue < Index.wide || count <= UInt16.max else { throw .truncated(at: at) }
       counts[list.rawValue] = count
-      stored[list.rawValue] = try reader.bytes(count * (layout == 1 ? list.firstStride : list.stride))
+      stored[list.rawValue] = try reader.bytes(count * (layout == 1 ? list.firstStride : list.stride)).baseAddress
     }
     let block = make(in: arena, for: place, counts: counts)
     for list in Index.allCases {
-      guard let from = stored[list.rawValue].baseAddress else { continue }
+      guard counts[list.rawValue] > 0, let from = stored[list.rawValue] else { continue }
       let to = block.base + block.start(list)
       switch (layout, list) {
       case (1, .affinities): readFirstAffinities(from, counts[list.rawValue], to)
       case (1, .history): readFirstHistory(from, counts[list.rawValue], to)
-      default: memcpy(to, from, stored[list.rawValue].count)
+      default: memcpy(to, from, counts[list.rawValue] * list.stride)
       }
     }
   }
@@ -69,19 +69,19 @@ extension ListBlock {
   }
 }
 
+extension ListBlock {
+  /// ``Index/stride`` by index.
+  static var strides: Sizes {
+    [
+      1, 1, 1, MemoryLayout<ShownDecision>.stride, 8, 8, 8, 8, MemoryLayout<Affinity>.stride, 4,
+      MemoryLayout<HistoryCell>.stride, 8,
+    ]
+  }
+}
+
 extension ListBlock.Index {
   /// Bytes of an entry.
-  var stride: Int {
-    switch self {
-    case .explicit, .queries, .decisionIDs: 1
-    case .decisions: MemoryLayout<ShownDecision>.stride
-    case .shown: MemoryLayout<ShownTitle>.stride
-    case .counts, .flags, .ratings, .caps: 8
-    case .affinities: MemoryLayout<Affinity>.stride
-    case .historyTitles: 4
-    case .history: MemoryLayout<HistoryCell>.stride
-    }
-  }
+  var stride: Int { ListBlock.strides[rawValue] }
 
   /// Of an entry in layout 1.
   fileprivate var firstStride: Int {

@@ -18,11 +18,10 @@ struct ListBlock: BitwiseCopyable {
     /// Bytes of room beyond what is asked for, at least: so that a list does not move its followers at every entry.
     fileprivate var slack: Int {
       switch self {
-      case .explicit: 0
-      case .counts, .flags, .ratings: 8
-      case .caps, .decisions: 24
-      case .affinities, .historyTitles: 28
-      case .history: 42
+      case .explicit, .counts, .ratings, .affinities: 0
+      case .flags, .caps, .historyTitles: 8
+      case .history: 14
+      case .decisions: 24
       case .shown, .decisionIDs, .queries: 64
       }
     }
@@ -99,14 +98,14 @@ extension ListBlock {
   ) -> ListBlock {
     var rooms = Sizes(repeating: 0)
     var total = head
-    for list in Index.allCases {
-      rooms[list.rawValue] = round(counts[list.rawValue] * list.stride)
-      total += rooms[list.rawValue]
+    for list in rooms.indices {
+      rooms[list] = round(counts[list] * strides[list])
+      total += rooms[list]
     }
     let isLarge = total > BlockArena.largest
     let block = isLarge ? large(rooms, for: place) : ListBlock(base: arena.take(total, for: place))
     if !isLarge { block.layOut(rooms, form: 0) }
-    for list in Index.allCases { block.setCount(list, counts[list.rawValue]) }
+    for list in Index.allCases where counts[list.rawValue] > 0 { block.setCount(list, counts[list.rawValue]) }
     place.pointee = block.base
     return block
   }
@@ -114,7 +113,8 @@ extension ListBlock {
   /// A block of the allocator's with these bytes of room.
   private static func large(_ rooms: Sizes, for place: BlockArena.Place) -> ListBlock {
     var form: UInt8 = 1
-    while rooms.indices.reduce(64, { $0 + rooms[$1] }) >> (2 + Int(form)) + 16 > Int(UInt16.max) { form += 1 }
+    let bytes = rooms.indices.reduce(head) { $0 + rooms[$1] }
+    while bytes >> (2 + Int(form)) + 16 > Int(UInt16.max) { form += 1 }
     let unit = 4 << Int(form)
     let total = rooms.indices.reduce(max(head, unit)) { $0 + (rooms[$1] + unit - 1) / unit * unit }
     guard let memory = malloc(total) else { fatalError("out of memory") }
@@ -129,9 +129,9 @@ extension ListBlock {
     base.storeBytes(of: form, toByteOffset: Self.formAt, as: UInt8.self)
     let unit = 1 << unitShift
     var end = max(Self.head, unit) / unit
-    for list in Index.allCases {
-      end += (rooms[list.rawValue] + unit - 1) / unit
-      base.storeBytes(of: UInt16(end), toByteOffset: Self.endsAt + list.rawValue * 2, as: UInt16.self)
+    for list in rooms.indices {
+      end += (rooms[list] + unit - 1) >> unitShift
+      base.storeBytes(of: UInt16(end), toByteOffset: Self.endsAt + list * 2, as: UInt16.self)
     }
   }
 
@@ -148,16 +148,17 @@ extension ListBlock {
     let place = base.load(as: BlockArena.Place.self)
     let room = end(list) - start(list)
     let least = Self.round(byteCount) - room
-    let wanted = Self.round(byteCount + max(list.slack, byteCount / 16)) - room
+    let wanted = Self.round(byteCount + max(list.slack, list.slack > 0 ? byteCount / 32 : 0)) - room
     guard !isLarge else { return spread(list, by: max(wanted, room / 4), place) }
     let used = end(.caps)
     let free = BlockArena.byteCount(base) - used
     if least <= free { return shift(list, by: min(wanted, free), in: self, used) }
-    guard used + wanted <= BlockArena.largest else { return spread(list, by: wanted, place) }
+    guard used + least <= BlockArena.largest else { return spread(list, by: wanted, place) }
     let arena = BlockArena.of(base)
-    let next = ListBlock(base: arena.take(used + wanted, for: place))
+    let next = ListBlock(base: arena.take(used + least, for: place))
     memcpy(next.base + Self.endsAt, base + Self.endsAt, end(list) - Self.endsAt)
-    shift(list, by: wanted, in: next, used)
+    // Room only where the size taken has it: what is over waits at the end for the next list.
+    shift(list, by: min(wanted, BlockArena.byteCount(next.base) - used), in: next, used)
     place.pointee = next.base
     arena.give(base)
   }

@@ -1,61 +1,3 @@
-/// One genre of a viewer: 28 bytes, in pieces of at most 4 so that no padding follows.
-struct Affinity: BitwiseCopyable {
-  private var rawBits: (UInt32, UInt32) = (0, 0)
-  private var timedBits: (UInt32, UInt32) = (0, 0)
-  private var atLow: UInt32 = 0
-  var updates: UInt32 = 0
-  private var atHigh: Int16 = 0
-  var genre: UInt16 = 0
-
-  init(raw: Double = 0, timed: Double = 0, at: Int64 = 0, updates: UInt32 = 0, genre: UInt16 = 0) {
-    self.updates = updates
-    self.genre = genre
-    self.raw = raw
-    self.timed = timed
-    self.at = at
-  }
-
-  /// EMA from 0.
-  @inline(__always)
-  var raw: Double {
-    get { Self.double(rawBits) }
-    set { rawBits = Self.bits(newValue) }
-  }
-  /// Time-aware EMA, from the first value.
-  @inline(__always)
-  var timed: Double {
-    get { Self.double(timedBits) }
-    set { timedBits = Self.bits(newValue) }
-  }
-  /// Event time of its last update, unix ms; kept in 48 bits, up to the year 6429.
-  @inline(__always)
-  var at: Int64 {
-    get { Int64(atHigh) << 32 | Int64(atLow) }
-    set {
-      let kept = ShortTime.clamped(newValue)
-      atLow = UInt32(truncatingIfNeeded: kept)
-      atHigh = Int16(truncatingIfNeeded: kept >> 32)
-    }
-  }
-
-  @inline(__always)
-  private static func double(_ bits: (UInt32, UInt32)) -> Double {
-    Double(bitPattern: UInt64(bits.1) << 32 | UInt64(bits.0))
-  }
-  @inline(__always)
-  private static func bits(_ value: Double) -> (UInt32, UInt32) {
-    (UInt32(truncatingIfNeeded: value.bitPattern), UInt32(truncatingIfNeeded: value.bitPattern >> 32))
-  }
-}
-
-/// Times that lists keep in 48 bits: a year beyond 6429 reads as that year.
-enum ShortTime {
-  private static let end: Int64 = 1 << 47
-
-  @inline(__always)
-  static func clamped(_ time: Int64) -> Int64 { max(-end, min(end - 1, time)) }
-}
-
 /// A decision that this viewer was shown, 24 bytes; its items follow in ``ViewerRow/shown``.
 struct ShownDecision: BitwiseCopyable {
   var hash: UInt64
@@ -84,10 +26,10 @@ struct ShownTitle: BitwiseCopyable {
 public struct ViewerRow: BitwiseCopyable {
   /// Bytes of the row itself; a test compares it with what the compiler lays out.
   public static let rowBudget = 224
-  /// Bytes of one such viewer: row, vector, front of the lists, affinities 20 x 28, history 60 x 18, caps 60 x 8,
+  /// Bytes of one such viewer: row, vector, front of the lists, affinities 20 x 26, history 60 x 18, caps 60 x 8,
   /// ratings 10 x 8, counts 8 x 8, a tenth of slack on the lists, id 80.
   public static func budget(dimension: Int) -> Int {
-    rowBudget + (dimension + 15) / 16 * 64 + 64 + (20 * 28 + 60 * 18 + 60 * 8 + 10 * 8 + 8 * 8) * 11 / 10 + 80
+    rowBudget + (dimension + 15) / 16 * 64 + 64 + (20 * 26 + 60 * 18 + 60 * 8 + 10 * 8 + 8 * 8) * 11 / 10 + 80
   }
 
   struct Scalars: BitwiseCopyable {

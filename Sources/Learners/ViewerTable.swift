@@ -117,7 +117,7 @@ public final class ViewerTable: @unchecked Sendable {
   public func encode(_ slot: UInt32, into bytes: inout [UInt8]) {
     let row = rows.row(slot)
     guard row.pointee.isAlive else { return }
-    bytes.put(UInt8(2))
+    bytes.put(UInt8(3))
     var scalars = row.pointee.s
     scalars.bits &= 3
     bytes.put(scalars)
@@ -138,7 +138,7 @@ public final class ViewerTable: @unchecked Sendable {
   public func decode(_ slot: UInt32, _ stored: UnsafeRawBufferPointer, shard: Int = 0) throws(StateError) {
     var reader = ByteReader(stored)
     let layout = try reader.take(UInt8.self)
-    guard layout == 1 || layout == 2 else { throw .unknownLayout(layout) }
+    guard layout == 1 || layout == 3 else { throw .unknownLayout(layout) }
     reserve(Int(slot) + 1)
     clear(slot)
     let row = rows.row(slot)

@@ -51,7 +51,7 @@ struct BlockArenaTests {
       #expect(block.load(fromByteOffset: sizes[slot] - 8, as: Int.self) == slot)
       #expect(block.load(as: BlockArena.Place.self) == held.places + slot)
     }
-    // A chunk of each of the 46 classes may be open, and some holes.
+    // A chunk of each of the 46 sizes may be open, and some holes.
     #expect(arena.footprint.used < live * 5 / 4 + 46 * BlockArena.chunkBytes)
     for slot in 0..<count { if let block = held.places[slot] { arena.give(block) } }
     #expect(arena.footprint.used == 0)

@@ -11,7 +11,7 @@ import Testing
     #expect(MemoryLayout<TitleFacts>.stride == TitleFacts.rowBudget)
     #expect(MemoryLayout<TitleVersion>.stride == TitleVersion.rowBudget)
     #expect(MemoryLayout<Event>.stride == 120)
-    #expect(MemoryLayout<Affinity>.stride == 28)
+    #expect(MemoryLayout<Affinity>.stride == 26)
     #expect(MemoryLayout<HistoryCell>.stride == 14)
     #expect(MemoryLayout<ListBlock?>.stride == 8)
     #expect(MemoryLayout<ShownDecision>.stride == 24)

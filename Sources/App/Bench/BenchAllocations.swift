@@ -55,16 +55,11 @@ struct BenchAllocations: Verb {
 
 /// jemalloc's count of what the calling thread has been given since it began.
 struct AllocationMeter {
-  private typealias Control =
-    @convention(c) (
-      UnsafePointer<CChar>, UnsafeMutableRawPointer?, UnsafeMutablePointer<Int>?, UnsafeMutableRawPointer?, Int
-    ) -> Int32
   private let place: UnsafePointer<UInt64>
 
   /// nil = another allocator serves this process.
   init?() {
-    guard let symbol = dlsym(nil, "mallctl") else { return nil }
-    let control = unsafeBitCast(symbol, to: Control.self)
+    guard let control = Allocator.control else { return nil }
     var place: UnsafePointer<UInt64>?
     var size = MemoryLayout<UnsafePointer<UInt64>?>.size
     guard control("thread.allocatedp", &place, &size, nil, 0) == 0, let place else { return nil }
