@@ -9,9 +9,11 @@ import Telemetry
 /// backlog is folded, when what it writes is old anyway, every batch is followed by 24 times its own time for the fold,
 /// at most ``backlogDelayNs``. What waits is a bit a key, never an event.
 public final class Publisher {
-  /// Rows encoded into one batch; keeps a single step short, and shorter while somebody waits for what is new.
+  /// Most rows encoded into one batch; keeps a single step short, and shorter while somebody waits for what is new.
   static let rowsPerBatch = 4096
   private static let liveRowsPerBatch = 256
+  /// Encoding a backlog's batch takes about so long at most: rows with all features take ten times what compact ones do.
+  private static let backlogBatchNs: Int64 = 10_000_000
   /// Changed rows from which on a batch is encoded while the one before it is under way.
   private static let rowsAhead = 64
   /// After so long without a batch an empty one asks whether the store still has what it was given.
@@ -31,6 +33,8 @@ public final class Publisher {
   private var hasBatch = false
   private var nextFlushNs: Int64 = 0
   private var flushCostNs: Int64 = 0
+  /// What a row of the latest batch took.
+  private var rowNs: Int64 = 2000
   private var isFlushing = false
   private var completeTurn: UInt64 = 0
   private var pendingAlerts: [[UInt8]] = []
@@ -199,7 +203,9 @@ public final class Publisher {
     isFlushing = true
     sink.batch.removeAll(version: version)
     batchRecordTime = foldedRecordTime
-    let isDrained = road.publish(into: &sink, limit: hasBacklog ? Self.rowsPerBatch : Self.liveRowsPerBatch)
+    let rows = road.unpublishedRows
+    let isDrained = road.publish(into: &sink, limit: hasBacklog ? backlogRows : Self.liveRowsPerBatch)
+    rowNs = (clock.monotonicNs - start) / Int64(max(1, rows - road.unpublishedRows))
     if !isAhead { addRest(road, version, now: start, force: force, isDrained: isDrained) }
     keysWritten += UInt64(sink.batch.count)
     hasBatch = sink.batch.count > 0 || !hasNews
@@ -211,6 +217,10 @@ public final class Publisher {
       pause(isOneBatch ? 0 : flushCostNs, atMost: maxDelayNs)
     }
     if isDrained { isRecovering = false }
+  }
+
+  private var backlogRows: Int {
+    max(Self.liveRowsPerBatch, min(Self.rowsPerBatch, Int(Self.backlogBatchNs / max(1, rowNs))))
   }
 
   /// Sorted sets, models and alerts.

@@ -22,10 +22,27 @@ struct BenchLatency: Verb {
   @Option("rate", "Events a second of the first measurement.", in: 100...1_000_000) var rate = 10_000
   @Option("seconds", "Length of each measurement.", in: 2...600) var seconds = 15
   @Option("backlog", "Events of the backlog over which the maximum is measured.", in: 10_000...100_000_000)
-  var backlog = 120_000
+  var backlog = 60_000
   @Option("viewers", "Viewers.", in: 100...10_000_000) var viewers = 20_000
   @Option("titles", "Titles.", in: 10...1_000_000) var titles = 5000
-  @Option("partitions", "Partitions of each of the three topics.", in: 1...1000) var partitions = 4
+  @Option("partitions", "Partitions of each of the three topics.", in: 1...1000) var partitions = 2
+  @Option("rows", "What is published: full, as it ships, or compact, the vectors and trust alone, as configs/w1.yaml has them.")
+  var rows = Rows.full
+
+  enum Rows: String, Choice { case full, compact }
+
+  /// What configs/w1.yaml changes of what ships, but for the arms, which publish nothing sooner.
+  private static let compact = """
+    folds: [vector, trust]
+    trust: {preset: w1}
+    rewards: {map: w1}
+    vector: {form: plain}
+    publish:
+      views:
+        - {row: viewer.vector, key: "w1:u:{id}", field: p}
+        - {row: title.trust, key: "w1:c:{id}", field: t}
+
+    """
 
   /// Event times begin here, so that the sweep at 04:00 falls into the middle of a measurement.
   private static let sweep: Int64 = 1_763_697_600_000
@@ -40,7 +57,9 @@ struct BenchLatency: Verb {
       try produce(places, rate: 0, events: backlog, from: Self.sweep - 10 * 3_600_000, seed: 2).finishWell()
       BenchTraffic.writeCatalog(to: places.folder + "/catalog", titles: titles, dimension: 128)
       let host = try WorkerHost(
-        loaded: places.settings([("catalog.files", places.folder + "/catalog")]), joinsGroup: false)
+        loaded: places.settings(
+          [("catalog.files", places.folder + "/catalog")], more: rows == .compact ? Self.compact : ""),
+        joinsGroup: false)
       let maximum = try catchUp(host)
       let fixed = try live(host, places, rate: rate, from: Self.sweep - Int64(seconds) * 500, seed: 3)
       let half = max(100, Int(maximum / 2))
@@ -116,7 +135,8 @@ struct BenchLatency: Verb {
   private func live(_ host: WorkerHost, _ places: BenchPlaces, rate: Int, from: Int64, seed: Int) throws -> Measured {
     let before = host.worker.status
     let child = try produce(
-      places, rate: rate, events: rate * seconds, from: from, seed: seed, prefix: places.prefix)
+      places, rate: rate, events: rate * seconds, from: from, seed: seed,
+      prefix: places.prefix + (rows == .full ? "user:" : "w1:u:"))
     while !child.hasEnded { _ = try host.worker.step(waitMs: 50) }
     try child.finishWell()
     var measured = answers(places)
@@ -141,7 +161,7 @@ struct BenchLatency: Verb {
     let sink = Relay()
     let child = try produce(
       places, rate: rate, events: rate * min(5, seconds), from: Self.sweep - 20 * 3_600_000, seed: 1,
-      prefix: "relay-\(getpid()):")
+      prefix: "relay-\(getpid()):user:")
     while !child.hasEnded {
       _ = try source.poll(timeoutMs: store.inFlight > 0 ? 1 : 50, limit: 8192, into: sink)
       _ = store.pump()

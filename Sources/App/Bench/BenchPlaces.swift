@@ -61,8 +61,10 @@ final class BenchPlaces {
   var prefix: String { "bench-\(getpid()):" }
 
   /// Writes a configuration over these places: every default as it ships, our own envelope on our own topics.
-  func write() -> String {
-    var text = "inputs:\n"
+  ///
+  /// - Parameter more: Further lines of it.
+  func write(_ more: String = "") -> String {
+    var text = more + "inputs:\n"
     for (topic, kind) in zip(topics, Self.kinds) {
       text += "  - {topic: \(topic), envelope: true, schema: \(kind)/1, emit: \(kind)}\n"
     }
@@ -75,9 +77,9 @@ final class BenchPlaces {
   }
 
   /// The same, loaded, with some options set.
-  func settings(_ options: [(String, String)] = []) throws -> LoadedSettings {
+  func settings(_ options: [(String, String)] = [], more: String = "") throws -> LoadedSettings {
     let loaded = Settings.load(
-      file: write(), environment: [:], assignments: options.map { "\($0.0)=\($0.1)" })
+      file: write(more), environment: [:], assignments: options.map { "\($0.0)=\($0.1)" })
     guard loaded.problems.isEmpty else {
       throw Failure(ExitCode.settings, loaded.problems.map { "\($0)" }.joined(separator: "\n"))
     }

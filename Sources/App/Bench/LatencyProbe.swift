@@ -121,14 +121,14 @@ private struct Poller {
   var isEmpty: Bool { open.isEmpty }
 
   mutating func add(_ viewer: [UInt8], at now: Int64) {
-    let key = prefix + "user:" + String(decoding: viewer, as: UTF8.self)
+    let key = prefix + String(decoding: viewer, as: UTF8.self)
     open.append(Probe(request: RawRedis.request(["HGET", key, "v"]), key: key, began: now))
   }
 
   /// Versions that stand there before the first probe leaves.
   mutating func learn(_ count: Int) throws {
     for number in 0..<count {
-      let key = prefix + "user:probe-\(number)"
+      let key = prefix + "probe-\(number)"
       try redis.send(["HGET", key, "v"])
       if let version = try redis.reply() { seen[key] = version }
     }
