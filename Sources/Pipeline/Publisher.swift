@@ -6,7 +6,7 @@ import Telemetry
 ///
 /// Writes at once while little has changed and coalesces under load: after a flush of more than one batch, which took c
 /// of the road's time, the next begins c later, at most `maxDelayMs`; between batches events are read and folded. While a
-/// backlog is folded, when what it writes is old anyway, every batch is followed by 24 times its own time for the fold,
+/// backlog is folded, when what it writes is old anyway, every batch is followed by 49 times its own time for the fold,
 /// at most ``backlogDelayNs``. What waits is a bit a key, never an event.
 public final class Publisher {
   /// Most rows encoded into one batch; keeps a single step short, and shorter while somebody waits for what is new.
@@ -212,7 +212,7 @@ public final class Publisher {
     if hasBatch, !isAhead { _ = submit(road) }
     flushCostNs += clock.monotonicNs - start
     if hasBacklog, !isRecovering || isDrained {
-      pause(flushCostNs * 24, atMost: max(maxDelayNs, Self.backlogDelayNs))
+      pause(flushCostNs * 49, atMost: max(maxDelayNs, Self.backlogDelayNs))
     } else if isDrained {
       pause(isOneBatch ? 0 : flushCostNs, atMost: maxDelayNs)
     }

@@ -26,7 +26,7 @@ struct BenchLatency: Verb {
   @Option("viewers", "Viewers.", in: 100...10_000_000) var viewers = 20_000
   @Option("titles", "Titles.", in: 10...1_000_000) var titles = 5000
   @Option("partitions", "Partitions of each of the three topics.", in: 1...1000) var partitions = 2
-  @Option("rows", "What is published: full, as it ships, or compact, the vectors and trust alone, as configs/w1.yaml has them.")
+  @Option("rows", "What is published: full = as it ships, compact = vectors and trust alone, as in configs/w1.yaml.")
   var rows = Rows.full
 
   enum Rows: String, Choice { case full, compact }
