@@ -43,7 +43,7 @@ extension ViewerFold {
   }
 
   /// Keeps what a decision showed. An impression and a decision record of one id are one decision: the first opens it,
-  /// the other adds what is missing.
+  /// the other adds what is missing, up to as many items as are kept of all decisions.
   private mutating func show(
     _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload, kind: UInt32
   ) {
@@ -73,6 +73,8 @@ extension ViewerFold {
         row.shown[itemsBefore + known] = now
         continue
       }
+      // A producer that names all its lists alike would let one decision grow for ever.
+      guard row.shown.count - itemsBefore < options.decisionItemsKept else { continue }
       row.shown.append(
         ShownTitle(title: item.title, position: item.position, isExplored: item.explored, isAccepted: false))
       if item.explored, item.position > 0 { row.pointee.s.exploredShown += 1 }

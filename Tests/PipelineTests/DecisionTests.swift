@@ -1,8 +1,8 @@
 import Bandits
 import Events
-import Learners
 import Testing
 
+@testable import Learners
 @testable import Pipeline
 
 /// Decisions, late rewards and models, as records through the whole pipeline.
@@ -114,6 +114,19 @@ import Testing
       #expect(found.models == expected.models, "seed \(seed)")
       #expect(found.last == expected.last, "seed \(seed)")
     }
+  }
+
+  @Test func `one decision named by every list of a viewer keeps as many items as all may`() throws {
+    let stage = try Stage { pair(&$0) }
+    let most = stage.options.learn.decisionItemsKept
+    for list in 0..<(most / 100 + 3) {
+      let titles = (0..<100).map { "t\(list * 100 + $0)" }
+      try stage.tell([Stage.impression("default", "u", at: Int64(list) * 1000, titles, event: "i\(list)")])
+    }
+    let road = try #require(stage.worker).road
+    let found = road.ids.viewers.find("u")
+    let slot = try #require(found)
+    #expect(road.viewers.row(slot).shown.count == most)
   }
 
   @Test(arguments: [
