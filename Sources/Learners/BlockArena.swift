@@ -72,7 +72,7 @@ final class BlockArena: @unchecked Sendable {
   /// Bytes of a block of some arena.
   @inline(__always)
   static func byteCount(_ block: UnsafeMutableRawPointer) -> Int {
-    chunk(block).load(fromByteOffset: 12, as: UInt32.self).asInt
+    Int(chunk(block).load(fromByteOffset: 12, as: UInt32.self))
   }
 
   /// The arena that a block is of.
@@ -110,7 +110,7 @@ final class BlockArena: @unchecked Sendable {
 
   /// Takes a block back. May move another one of its size, whose place then names its new address.
   func give(_ block: UnsafeMutableRawPointer) {
-    let size = sizes + Self.chunk(block).load(fromByteOffset: 8, as: UInt32.self).asInt
+    let size = sizes + Int(Self.chunk(block).load(fromByteOffset: 8, as: UInt32.self))
     link(block, size)
     trim(size)
     while size.pointee.holes > 16 + size.pointee.count / 128, let hole = size.pointee.hole {
@@ -192,9 +192,4 @@ final class BlockArena: @unchecked Sendable {
     defer { cut += Self.chunkBytes }
     return regions[regions.count - 1].start + cut
   }
-}
-
-extension UInt32 {
-  @inline(__always)
-  fileprivate var asInt: Int { Int(self) }
 }

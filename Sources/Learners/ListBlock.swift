@@ -30,9 +30,9 @@ struct ListBlock: BitwiseCopyable {
   let base: UnsafeMutableRawPointer
 
   private static let head = 64
-  /// Forms below it are an arena's; a large block's unit is 8 << (form - 1).
   private static let endsAt = 8
   private static let countsAt = 32
+  /// 0 = an arena's; the unit of a larger block is 4 << form.
   private static let formAt = 50
   private static let wideAt = 52
 

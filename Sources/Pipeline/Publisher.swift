@@ -147,7 +147,7 @@ public final class Publisher {
     }
     if let mark = progress.mark {
       isBroken = false
-      if hasBatch || submittedNs > 0 { takeBack(road) }
+      if hasBatch { takeBack(road) }
       isRecovering = true
       if let confirmed = lastConfirmed,
         mark.version < confirmed || mark.version.lineage == confirmed.lineage && mark.version.turn < confirmed.turn
@@ -194,16 +194,16 @@ public final class Publisher {
       !pendingAlerts.isEmpty || road.hasDueModels(now: start, force: force)
       || road.hasDueRankings(turn: version.turn, now: start, force: force)
     let isAhead = store.inFlight > 0
+    let rows = road.unpublishedRows
     // What is not a row waits for a batch that has the store to itself, and is not kept from it.
-    guard !isAhead || !hasMore && road.unpublishedRows >= Self.rowsAhead else { return }
-    let hasNews = hasMore || road.hasUnpublished
+    guard !isAhead || !hasMore && rows >= Self.rowsAhead else { return }
+    let hasNews = hasMore || rows > 0
     guard hasNews || mustAsk(now: start) else { return }
     guard force || isFlushing || start >= nextFlushNs else { return }
     let isOneBatch = !isFlushing
     isFlushing = true
     sink.batch.removeAll(version: version)
     batchRecordTime = foldedRecordTime
-    let rows = road.unpublishedRows
     let isDrained = road.publish(into: &sink, limit: hasBacklog ? backlogRows : Self.liveRowsPerBatch)
     rowNs = (clock.monotonicNs - start) / Int64(max(1, rows - road.unpublishedRows))
     if !isAhead { addRest(road, version, now: start, force: force, isDrained: isDrained) }
