@@ -43,9 +43,18 @@ import Testing
     #expect(isFound, "\(said)")
     _ = try browser.evaluate(
       "window.was = Object.fromEntries(\(Self.parts).map((id) => [id, document.getElementById(id).textContent]))")
-    // Hours of viewing in which a title breaks, a record that is no event, ratings, and the viewer who was looked up.
+    // Hours of viewing in which a title breaks. Only when they are folded what comes later: a rating of now that arrives
+    // on its own partition before them would close their hours, and they would be late.
+    let hours = Sample.drift(endingAt: end)
+    try broker.send(hours)
+    let watched = worker.wait(60) {
+      worker.metric(#"thalweg_events_consumed_total{topic="events.watch",type="watch"}"#) == Double(1 + hours.count)
+        ? true : nil
+    }
+    #expect(watched == true, "\(worker.log)")
+    // A record that is no event, ratings, and the viewer who was looked up.
     try broker.send(
-      Sample.drift(endingAt: end) + [OutRecord("events.watch", "k", "{", at: end)]
+      [OutRecord("events.watch", "k", "{", at: end)]
         + (0..<50).flatMap { [Sample.watch(900_000 + $0, at: end + Int64($0)), rating($0)] })
     for id in Self.parts where id != "lag" {
       #expect(
