@@ -139,6 +139,8 @@ public enum Shipped {
       # Workload W1 of the bench as a configuration: what users with such topics need too. Three topics of plain JSON, a
       # reward table, the plain vector, trust by its own table, an arm per title, compact keys.
       folds: [vector, trust, arms]
+      # Vector and trust alone are folded faster than a second thread could take them over.
+      shards: 1
       kafka:
         group: w1
       trust:
@@ -214,8 +216,8 @@ public enum Shipped {
       # exchange: local
 
       # Threads that fold, each owning the viewers and titles that hash to it; any number gives the same
-      # bytes. 1 to 64.
-      # shards: 1
+      # bytes. auto = as many as there are processors, at most 4; 1 with arms.
+      # shards: auto
 
       # What is learned. Left out means neither computed nor kept. arms is an arm per title
       # (bandit.learn_from). Of vector, trust, affinity, history, temporal, traits, session, decisions,

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "csys.h"
+#include <sched.h>
 #include <time.h>
+#include <unistd.h>
 
 int64_t csys_wall_ms(void) {
   struct timespec t;
@@ -12,6 +14,12 @@ int64_t csys_monotonic_ns(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int csys_processors(void) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+  return (int)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
 /// Read by jemalloc, where it is linked: memory that is let go of is kept for half a minute. Messages are allocated in

@@ -74,6 +74,14 @@ public func lightestCells(
       Int32(places.count)))
 }
 
-/// Asks for cache lines that a fold will soon need; changes nothing.
+/// Asks for cache lines that a fold will soon change; changes nothing.
 @inline(__always)
 public func prefetch(_ from: UnsafeRawPointer, bytes: Int) { ck_prefetch_lines(from, (bytes + 63) / 64) }
+
+/// The same for what is only read: lines that several shards read stay in the caches of all.
+@inline(__always)
+public func prefetchShared(_ from: UnsafeRawPointer, bytes: Int) { ck_prefetch_lines_shared(from, (bytes + 63) / 64) }
+
+/// Tells the core that this thread waits for another's memory.
+@inline(__always)
+public func pauseBriefly() { ck_pause() }

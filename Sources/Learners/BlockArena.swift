@@ -12,7 +12,7 @@ final class BlockArena: @unchecked Sendable {
   /// A block's first word.
   typealias Place = UnsafeMutablePointer<UnsafeMutableRawPointer?>
 
-  static let chunkBytes = 256 << 10
+  static let chunkBytes = 128 << 10
   static let largest = 32 << 10
   /// In front of a chunk's first block: the arena and the chunk's size class.
   private static let chunkHead = 64

@@ -77,7 +77,7 @@ public struct TitleFold: ~Copyable {
   /// Asks for the row of an event some events before it is folded.
   @inline(__always)
   public mutating func prefetchRow(_ event: UnsafePointer<Event>) {
-    guard event.pointee.title != Event.none else { return }
+    guard event.pointee.title != Event.none, owns(event.pointee.title) else { return }
     prefetch(table.row(event.pointee.title), bytes: MemoryLayout<TitleRow>.stride)
   }
 

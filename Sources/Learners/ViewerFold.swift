@@ -96,7 +96,7 @@ public struct ViewerFold: ~Copyable {
   @inline(__always)
   public mutating func prefetchRows(_ event: UnsafePointer<Event>) {
     if event.pointee.title != Event.none {
-      prefetch(catalog.title(event.pointee.title), bytes: MemoryLayout<TitleFacts>.stride)
+      prefetchShared(catalog.title(event.pointee.title), bytes: MemoryLayout<TitleFacts>.stride)
     }
     guard event.pointee.viewer != Event.none else { return }
     prefetch(table.row(event.pointee.viewer), bytes: keepsLists ? MemoryLayout<ViewerRow>.stride : 128)
@@ -113,7 +113,7 @@ public struct ViewerFold: ~Copyable {
     guard event.pointee.title != Event.none, let vector = catalog.title(event.pointee.title).pointee.vector else {
       return
     }
-    prefetch(vector, bytes: table.stride * 4)
+    prefetchShared(vector, bytes: table.stride * 4)
   }
 
   /// Ends the state of viewers whose idle time ended before `mergeTime` (timers run after every record at their time).

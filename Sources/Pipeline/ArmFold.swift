@@ -92,9 +92,8 @@ final class ArmStage {
     var events: UnsafeMutablePointer<ArmEvent>
     var capacity: Int
     var count = 0
-    /// Where the turn under way, and its block, begin.
+    /// Where the turn under way begins.
     var start = 0
-    var base = 0
   }
   /// Events that may wait for the thread.
   private static let mostWaiting = 65536
@@ -183,7 +182,6 @@ final class ArmStage {
       filling = Self.turn(count, context.padded)
     }
     filling.start = filling.count
-    filling.base = filling.start
     filling.count += count
     for i in filling.start..<filling.count {
       (filling.events + i).initialize(
@@ -191,9 +189,6 @@ final class ArmStage {
           title: Event.none, key: 0, time: 0, reward: 0, x: UnsafePointer(filling.contexts + i * context.padded)))
     }
   }
-
-  /// Before a block of the turn: indices count from its first record on.
-  func beginBlock(at start: Int) { filling.base = filling.start + start }
 
   /// Before an event is folded: what its viewer is at that moment.
   @inline(__always)
@@ -210,7 +205,7 @@ final class ArmStage {
       event, previous: viewers.row(event.pointee.viewer).pointee.previousReward,
       profile: stride > 0 ? UnsafePointer(viewers.vector(event.pointee.viewer)) : nil,
       content: catalog.title(event.pointee.title).pointee.vector, stride: stride,
-      to: filling.contexts + (filling.base + index) * context.padded)
+      to: filling.contexts + (filling.start + index) * context.padded)
   }
 
   /// Behind it: an event with an opinion teaches its title's arm.
@@ -221,7 +216,7 @@ final class ArmStage {
   ) {
     guard effect.flags.contains(.feedback), event.pointee.title != Event.none else { return }
     let reward = Float(effect.value)
-    let own = filling.events + filling.base + index
+    let own = filling.events + filling.start + index
     own.pointee.title = event.pointee.title
     own.pointee.key = ids.titles.hash(of: event.pointee.title)
     own.pointee.time = event.pointee.mergeTime

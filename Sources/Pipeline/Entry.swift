@@ -15,6 +15,8 @@ struct Entry {
   var role: EntryRole
   /// False for the further events of one record (json-lines): they share its offset and count once.
   var isFirst: Bool
+  /// Shard of its viewer, told when its order is known and there are several.
+  var owner: UInt8 = 0
   /// xxh3 of the record's offset, timestamp, key and value: the plan's proof that it read the same.
   var hash: UInt64
 }

@@ -1,5 +1,6 @@
 import Dispatch
 public import Ports
+import Synchronization
 import Telemetry
 
 /// The local carrier: N threads that fold a turn side by side. Each calls the work with its own shard number, and the turn goes on
@@ -13,15 +14,19 @@ public final class LocalExchange: Exchange, @unchecked Sendable {
   private var isStopped = false
   private let starts: [DispatchSemaphore]
   private let done = DispatchSemaphore(value: 0)
+  /// Blocks left in this turn, by stage and shard.
+  private let left: [Count]
   private var threads: [Running] = []
 
   public init(shards count: Int) {
     self.count = max(1, count)
     starts = (0..<self.count).map { _ in DispatchSemaphore(value: 0) }
+    left = (0..<(ExchangeStage.allCases.count * self.count)).map { _ in Count() }
     for shard in 1..<max(1, self.count) { threads.append(Running { [self] in serve(shard) }) }
   }
 
-  public func run(_ stage: ExchangeStage, turn: UInt64, _ work: (_ shard: Int) -> Void) {
+  public func run(turn: UInt64, _ work: (_ shard: Int) -> Void) {
+    for count in left { count.blocks.store(0, ordering: .relaxed) }
     guard count > 1 else { return work(0) }
     withoutActuallyEscaping(work) { work in
       self.work = work
@@ -30,6 +35,23 @@ public final class LocalExchange: Exchange, @unchecked Sendable {
       for _ in 1..<count { done.wait() }
       self.work = nil
     }
+  }
+
+  public func leave(_ stage: ExchangeStage, by shard: Int) {
+    left[Int(stage.rawValue) * count + shard].blocks.add(1, ordering: .releasing)
+  }
+
+  public func blocks(_ stage: ExchangeStage) -> Int {
+    let first = Int(stage.rawValue) * count
+    switch stage {
+    case .order: return left[first].blocks.load(ordering: .acquiring)
+    case .viewer: return left[first..<(first + count)].lazy.map { $0.blocks.load(ordering: .acquiring) }.min() ?? 0
+    }
+  }
+
+  /// In a cache line of its own, as objects are.
+  private final class Count {
+    let blocks = Atomic<Int>(0)
   }
 
   public func stop() {

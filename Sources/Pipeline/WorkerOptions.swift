@@ -27,6 +27,8 @@ public struct WorkerOptions: Sendable {
   public var alignMaxBytes = 512 << 20
   /// Entries a turn holds at most: those of one turn, 128 bytes each, stay within a core's second cache.
   public var turnLimit = 12_288
+  /// Entries that go through a stage together: theirs and their effects stay in the nearest cache from stage to stage.
+  public var blockLimit = 1024
   public var pollLimit = 8192
   public var checkpointIntervalMs = 1000
   public var planKeepMs: Int64 = 7 * 86_400_000

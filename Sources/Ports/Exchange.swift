@@ -1,17 +1,24 @@
-/// Stages of the road that shards fold side by side.
+/// What shards leave for each other within a turn, block by block.
 public enum ExchangeStage: UInt8, Sendable, CaseIterable {
-  case viewer, title
+  /// A block's records in their order, each with the shard of its viewer: left by shard 0.
+  case order
+  /// The effects of a block's records on everything but their viewers: each shard leaves those of its own viewers.
+  case viewer
 }
 
-/// Hands a turn from stage to stage: what one stage left beside the events is there for the next, whoever owns the
-/// rows it touches.
+/// Carries a turn through the shards: what one leaves beside a block's events is there for the others, whoever owns
+/// the rows it touches.
 ///
-/// *Local* owns everything and is a fork and join over threads. A carrier over Kafka takes the same call: it sends the
-/// effects of a stage by key, under (turn, shard, index), and returns when the stage's own part has arrived.
+/// *Local* shares memory and only says that it is there. A carrier over Kafka takes the same calls: it sends what is
+/// left by key, under (turn, shard, block, index), and counts a block when the others' part has arrived.
 public protocol Exchange: AnyObject {
   /// Shards it runs side by side.
   var shards: Int { get }
-  /// Runs one stage of a turn once per shard; returns when all are done.
-  func run(_ stage: ExchangeStage, turn: UInt64, _ work: (_ shard: Int) -> Void)
+  /// Runs a turn once per shard; returns when all are done.
+  func run(turn: UInt64, _ work: (_ shard: Int) -> Void)
+  /// This shard has left its part of the next block of a stage.
+  func leave(_ stage: ExchangeStage, by shard: Int)
+  /// How many blocks of this turn everybody who leaves something in this stage has left.
+  func blocks(_ stage: ExchangeStage) -> Int
   func stop()
 }

@@ -32,9 +32,9 @@ public struct Settings: Sendable {
   @Option("exchange", "How events pass between stages: local = inside this process.")
   public var exchange = ExchangeKind.local
   @Option(
-    "shards", "Threads that fold, each owning the viewers and titles that hash to it; any number gives the same bytes.",
-    in: 1...64)
-  public var shards = 1
+    "shards",
+    "Threads that fold, each owning the viewers and titles that hash to it; any number gives the same bytes. auto = as many as there are processors, at most 4; 1 with arms."
+  ) public var shards = ShardCount.auto
   @Option(
     "folds", "What is learned. Left out means neither computed nor kept. arms is an arm per title (bandit.learn_from).")
   public var folds: [FoldName] = FoldName.standard

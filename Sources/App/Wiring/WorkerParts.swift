@@ -67,7 +67,6 @@ struct WorkerParts {
     options.checkpointIntervalMs = Int(settings.checkpoint.interval.wholeMilliseconds)
     options.planKeepMs = settings.plan.keep.wholeMilliseconds
     options.planMaxBytes = settings.plan.maxBytes.bytes
-    options.shards = settings.shards
     options.dedupWindowMs = settings.dedup.window.wholeMilliseconds
     options.dedupMaxBytes = settings.dedup.maxBytes.bytes
     options.publishMaxDelayMs = Int(settings.publish.maxDelay.wholeMilliseconds)
@@ -78,6 +77,7 @@ struct WorkerParts {
     options.learn = settings.learnOptions()
     options.decisions = settings.decisionOptions()
     options.arms = settings.armOptions()
+    options.shards = settings.shards.count(hasArms: options.arms != nil)
     options.publish = publishForm(settings)
     options.foreignRows = settings.feast.enabled ? FeastRows(project: settings.feast.project) : nil
     options.deadLetterShare = settings.limits.deadLetterShare

@@ -27,7 +27,20 @@ ptrdiff_t ck_find_u32(const uint32_t *list, size_t n, uint32_t value);
 /// Index of the last cell with cell >> shift == value, -1 if there is none.
 ptrdiff_t ck_find_u64(const uint64_t *list, size_t n, unsigned shift, uint64_t value);
 
-/// Asks for `lines` cache lines from `from` on.
+/// Asks for `lines` cache lines from `from` on, to be changed.
 static inline void ck_prefetch_lines(const void *from, size_t lines) {
   for (size_t k = 0; k < lines; k++) __builtin_prefetch((const char *)from + 64 * k, 1, 3);
+}
+/// The same for lines that are only read, so that several cores can hold them.
+static inline void ck_prefetch_lines_shared(const void *from, size_t lines) {
+  for (size_t k = 0; k < lines; k++) __builtin_prefetch((const char *)from + 64 * k, 0, 3);
+}
+
+/// Tells the core that it waits for another one.
+static inline void ck_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ __volatile__("yield");
+#endif
 }

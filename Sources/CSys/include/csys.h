@@ -4,6 +4,8 @@
 int64_t csys_wall_ms(void);
 /// Nanoseconds of the monotonic clock.
 int64_t csys_monotonic_ns(void);
+/// Processors this process may run on.
+int csys_processors(void);
 
 /// One readiness notice of an epoll set.
 typedef struct {
