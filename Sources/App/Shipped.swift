@@ -326,7 +326,7 @@ public enum Shipped {
         # Longest wait for a partition that is known to have more, once caught up. 0 to 10m.
         # max_wait: 1s
         # Ceiling of decoded records that wait for their turn; above it partitions pause. 8MiB to 256GiB.
-        # max_bytes: 512MiB
+        # max_bytes: 448MiB
 
       # How often state is saved.
       checkpoint:

@@ -61,7 +61,7 @@ struct FeatureViews {
       let updated = road.viewers.row(slot).pointee.updatedAt
       var row = PlainRow()
       road.viewers.features(slot, ids: road.ids, options: options, into: &row)
-      road.viewers.vectors(slot, asOf: updated, options: options, reader: road.historyReader, into: &row)
+      road.viewers.vectors(slot, asOf: updated, options: options, reader: road.historyReader(of: slot), into: &row)
       foreign.put(viewer: id, at: updated, row, into: &sink.batch)
     }
     guard isStandard else {
@@ -82,7 +82,7 @@ struct FeatureViews {
     }
     if options.folds.contains(.history) {
       sink.batch.begin(.put, key: Joined(vector, id, history))
-      let past = road.historyReader.vector(of: slot, in: road.viewers, asOf: updated)
+      let past = road.historyReader(of: slot).vector(of: slot, in: road.viewers, asOf: updated)
       sink.vector("vector_history", UnsafeBufferPointer(start: past, count: road.viewers.dimension))
       sink.integer("updated_at", updated)
     }

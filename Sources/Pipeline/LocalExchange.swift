@@ -25,7 +25,7 @@ public final class LocalExchange: Exchange, @unchecked Sendable {
     for shard in 1..<max(1, self.count) { threads.append(Running { [self] in serve(shard) }) }
   }
 
-  public func run(turn: UInt64, _ work: (_ shard: Int) -> Void) {
+  public func run(turn: UInt64?, _ work: (_ shard: Int) -> Void) {
     for count in left { count.blocks.store(0, ordering: .relaxed) }
     guard count > 1 else { return work(0) }
     withoutActuallyEscaping(work) { work in

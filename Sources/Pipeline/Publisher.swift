@@ -26,7 +26,7 @@ public final class Publisher {
   private let store: any FeatureStore
   private let clock: any WorkerClock
   private let maxDelayNs: Int64
-  private static let backlogDelayNs: Int64 = 250_000_000
+  private static let backlogDelayNs: Int64 = 500_000_000
   /// The batch encoded last; the store copies it when it takes it over.
   private var sink = StoreFeatureSink(batch: FeatureBatch(version: .zero))
   /// It is encoded and not handed over.
@@ -204,7 +204,7 @@ public final class Publisher {
     isFlushing = true
     sink.batch.removeAll(version: version)
     batchRecordTime = foldedRecordTime
-    let isDrained = road.publish(into: &sink, limit: hasBacklog ? backlogRows : Self.liveRowsPerBatch)
+    let isDrained = road.publish(into: &sink, limit: hasBacklog || force ? backlogRows : Self.liveRowsPerBatch)
     rowNs = (clock.monotonicNs - start) / Int64(max(1, rows - road.unpublishedRows))
     if !isAhead { addRest(road, version, now: start, force: force, isDrained: isDrained) }
     keysWritten += UInt64(sink.batch.count)

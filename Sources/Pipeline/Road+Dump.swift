@@ -36,7 +36,7 @@ extension Road {
     eachSorted("user", viewerKeys, line) { slot, sink in
       viewers.features(slot, ids: ids, options: learn, into: &sink)
       viewers.vectors(
-        slot, asOf: viewers.row(slot).pointee.updatedAt, options: learn, reader: historyReader, into: &sink)
+        slot, asOf: viewers.row(slot).pointee.updatedAt, options: learn, reader: historyReaders[0], into: &sink)
       viewers.memory(slot, ids: ids, into: &sink)
     }
   }

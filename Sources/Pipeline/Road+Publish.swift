@@ -36,49 +36,100 @@ extension Road {
   ///
   /// Viewers and titles of each shard take turns at being first, so that no crowd of one holds the others back.
   func publish(into sink: inout StoreFeatureSink, limit: Int) -> Bool {
-    var left = limit
     publishRound &+= 1
-    for step in 0..<(3 * shards) {
-      let place = (publishRound &+ step) % (3 * shards)
-      switch place / shards {
-      case 0: left -= publishViewers(shard: place, into: &sink, limit: left)
-      case 1: left -= publishTitles(shard: place - shards, into: &sink, limit: left)
-      default: left -= publishDecisions(shard: place - 2 * shards, into: &sink, limit: left)
+    if shards > 1 { settleArms() }
+    if shards > 1, exchange.shards == shards, min(limit, unpublishedRows) >= Self.rowsSideBySide {
+      publishSideBySide(into: &sink, limit: limit)
+    } else {
+      var left = limit
+      for step in 0..<(3 * shards) {
+        let place = (publishRound &+ step) % (3 * shards)
+        left -= publish(place / shards, shard: place % shards, into: &sink, keys: &encodedKeys, limit: left)
       }
     }
     return !hasUnpublished
   }
 
-  private func publishViewers(shard: Int, into sink: inout StoreFeatureSink, limit: Int) -> Int {
+  /// Fewer rows are not worth waking the other shards' threads.
+  private static let rowsSideBySide = 512
+
+  /// Each shard encodes its own rows; the parts are joined by shard.
+  private func publishSideBySide(into sink: inout StoreFeatureSink, limit: Int) {
+    for part in publishParts.indices {
+      publishParts[part].sink.batch.removeAll(version: sink.batch.version)
+      publishParts[part].keys.removeAll()
+    }
+    func encode(_ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys) {
+      var left = limit / shards
+      for step in 0..<3 {
+        left -= publish((publishRound &+ step) % 3, shard: shard, into: &sink, keys: &keys, limit: left)
+      }
+    }
+    publishParts.withUnsafeMutableBufferPointer { parts in
+      exchange.run(turn: nil) { shard in
+        if shard == 0 {
+          encode(0, into: &sink, keys: &encodedKeys)
+        } else {
+          encode(shard, into: &parts[shard - 1].sink, keys: &parts[shard - 1].keys)
+        }
+      }
+    }
+    for part in publishParts {
+      sink.batch.append(part.sink.batch)
+      encodedKeys.append(part.keys)
+    }
+  }
+
+  /// Rows of one kind, 0 viewers, 1 titles, 2 decisions, of one shard; how many.
+  private func publish(
+    _ kind: Int, shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys, limit: Int
+  ) -> Int {
+    guard limit > 0 else { return 0 }
+    switch kind {
+    case 0: return publishViewers(shard, into: &sink, keys: &keys, limit: limit)
+    case 1: return publishTitles(shard, into: &sink, keys: &keys, limit: limit)
+    default: return publishDecisions(shard, into: &sink, keys: &keys, limit: limit)
+    }
+  }
+
+  private func publishViewers(
+    _ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys, limit: Int
+  ) -> Int {
     viewerFolds[shard].publishing.drain(atMost: limit) { slot in
       if viewers.row(slot).pointee.isAlive {
         views.put(viewer: slot, of: self, into: &sink)
       } else {
         views.delete(viewer: ids.viewers.bytes(slot), from: &sink)
-        encodedKeys.deletes.insert(slot)
+        keys.deletes.insert(slot)
       }
-      encodedKeys.viewers.append(slot)
+      keys.viewers.append(slot)
     }
   }
 
-  private func publishTitles(shard: Int, into sink: inout StoreFeatureSink, limit: Int) -> Int {
-    guard limit > 0 else { return 0 }
-    settleArms()
+  private func publishTitles(
+    _ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys, limit: Int
+  ) -> Int {
+    if shards == 1 { settleArms() }  // waits for the arms' thread, so only when titles are due
     return titleFolds[shard].publishing.drain(atMost: limit) { slot in
       guard titles.row(slot).pointee.isAlive else { return }
       views.put(title: slot, of: self, into: &sink)
-      encodedKeys.titles.append(slot)
+      keys.titles.append(slot)
     }
   }
 
-  private func publishDecisions(shard: Int, into sink: inout StoreFeatureSink, limit: Int) -> Int {
+  private func publishDecisions(
+    _ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys, limit: Int
+  ) -> Int {
     guard let pendingFolds else { return 0 }
     return pendingFolds[shard].publishing.drain(atMost: limit) { row in
       guard let decision = pendingFolds[shard].decision(row) else { return }
       views.put(decision: decision, of: self, into: &sink)
-      encodedKeys.decisions.append((row, decision.deletion))
+      keys.decisions.append((row, decision.deletion))
     }
   }
+
+  /// Of the shard that owns a viewer: its thread alone uses it while shards work side by side.
+  func historyReader(of viewer: UInt32) -> HistoryReader { historyReaders[shard(ofViewer: viewer)] }
 
   /// A model learned something and its next snapshot is due.
   func hasDueModels(now: Int64, force: Bool) -> Bool { models?.isDue(now: now, force: force) ?? false }
@@ -179,10 +230,23 @@ struct BatchKeys {
   /// Viewers whose keys it deletes.
   var deletes: Set<UInt32> = []
 
+  mutating func append(_ other: borrowing BatchKeys) {
+    viewers += other.viewers
+    titles += other.titles
+    decisions += other.decisions
+    deletes.formUnion(other.deletes)
+  }
+
   mutating func removeAll() {
     viewers.removeAll(keepingCapacity: true)
     titles.removeAll(keepingCapacity: true)
     decisions.removeAll(keepingCapacity: true)
     deletes.removeAll()
   }
+}
+
+/// One shard's part of a batch, and the rows it was made of.
+struct PublishPart {
+  var sink = StoreFeatureSink(batch: FeatureBatch(version: .zero))
+  var keys = BatchKeys()
 }

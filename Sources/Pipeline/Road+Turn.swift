@@ -7,11 +7,12 @@ import Synchronization
 
 /// A turn through the four stages, block by block.
 extension Road {
-  /// Blocks by which C stays behind U where shards fold side by side, so that they seldom wait for each other.
-  private static let blocksBehind = 2
+  /// Blocks by which C stays behind U where shards fold side by side: some milliseconds, for so long a thread may have
+  /// to leave its processor to others before the next one waits for it.
+  private static let blocksBehind = 8
   /// Blocks whose effects are kept. Whoever writes those of block k has met all shards at k - 1 - ``blocksBehind``; each
   /// of them had then folded its titles up to ``blocksBehind`` + 1 before that. For metrics it waits.
-  private static let blocksKept = 8
+  private static let blocksKept = 2 * blocksBehind + 2
   /// Fewer blocks are not worth waking the other shards' threads.
   private static let leastBlocks = 3
 
@@ -125,14 +126,16 @@ extension Road {
         looks = 0
       } else if looks < Self.looksBeforeSleep {
         looks += 1
-        pauseBriefly()
+        if looks % Self.looksBeforeYield == 0 { sched_yield() } else { pauseBriefly() }
       } else {
         usleep(20)
       }
     }
   }
-  /// Some ten microseconds, as long as a wake-up takes.
-  private static let looksBeforeSleep = 1000
+  /// Some microseconds: then whoever else wants the processor may have it.
+  private static let looksBeforeYield = 128
+  /// As long as a block takes about: a sleep takes no shorter.
+  private static let looksBeforeSleep = 8192
 
   private func foldNextMetrics(_ blocks: Blocks, _ metrics: MetricBlocks) -> Bool {
     func isReady() -> Bool {

@@ -48,12 +48,15 @@ public final class Road {
   /// Rows of the batch made last and not handed over yet, and of the one under way to the store.
   var encodedKeys = BatchKeys()
   var inFlightKeys = BatchKeys()
+  /// What the shards behind the first one encode of a batch.
+  var publishParts: [PublishPart]
   /// Batches made so far: who comes first in the next one.
   var publishRound = 0
   /// What the latest sweep found to have moved, by shard.
   var shardSweeps: [[UInt32]]
   let views: FeatureViews
-  let historyReader: HistoryReader
+  /// One a shard.
+  let historyReaders: [HistoryReader]
   var rankings: Rankings
   /// Greatest merge time folded.
   var lastMergeTime = Int64.min
@@ -110,7 +113,9 @@ public final class Road {
     }
     sweep = SweepTimer(minute: options.sweepMinute)
     views = FeatureViews(options: options)
-    historyReader = HistoryReader(catalog: catalog, options: options.learn)
+    let catalog = catalog
+    historyReaders = (0..<shards).map { _ in HistoryReader(catalog: catalog, options: options.learn) }
+    publishParts = Array(repeating: PublishPart(), count: shards - 1)
     rankings = Rankings()
   }
 

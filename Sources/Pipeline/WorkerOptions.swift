@@ -24,8 +24,9 @@ public struct WorkerOptions: Sendable {
   /// Ends by itself once everything that was there at the start is folded, published and saved.
   public var untilCaughtUp = false
   public var alignMaxWaitMs = 1000
-  public var alignMaxBytes = 512 << 20
-  /// Entries a turn holds at most: those of one turn, 128 bytes each, stay within a core's second cache.
+  public var alignMaxBytes = 448 << 20
+  /// Entries a turn holds at most: those of one turn, 128 bytes each, stay within a core's second cache. Several shards
+  /// take so many each, as they wait for each other at a turn's end.
   public var turnLimit = 12_288
   /// Entries that go through a stage together: theirs and their effects stay in the nearest cache from stage to stage.
   public var blockLimit = 1024

@@ -15,7 +15,9 @@ public protocol Exchange: AnyObject {
   /// Shards it runs side by side.
   var shards: Int { get }
   /// Runs a turn once per shard; returns when all are done.
-  func run(turn: UInt64, _ work: (_ shard: Int) -> Void)
+  ///
+  /// - Parameter turn: nil = work between turns, of which nothing crosses.
+  func run(turn: UInt64?, _ work: (_ shard: Int) -> Void)
   /// This shard has left its part of the next block of a stage.
   func leave(_ stage: ExchangeStage, by shard: Int)
   /// How many blocks of this turn everybody who leaves something in this stage has left.

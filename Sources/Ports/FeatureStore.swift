@@ -90,6 +90,12 @@ public struct FeatureBatch: Sendable {
     value.withUTF8 { field(name.utf8, UnsafeRawBufferPointer($0)) }
   }
 
+  /// Everything another batch holds, behind what this one does.
+  public mutating func append(_ other: borrowing FeatureBatch) {
+    bytes.append(contentsOf: other.bytes)
+    count += other.count
+  }
+
   public mutating func removeAll(version: Version) {
     bytes.removeAll(keepingCapacity: true)
     count = 0

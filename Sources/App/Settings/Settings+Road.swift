@@ -34,7 +34,7 @@ public struct AlignSettings: Sendable {
     in: .zero...(.minutes(10))) public var maxWait: Duration = .seconds(1)
   @Option(
     "max_bytes", "Ceiling of decoded records that wait for their turn; above it partitions pause.",
-    in: .mebibytes(8)...(.gibibytes(256))) public var maxBytes = ByteCount.mebibytes(512)
+    in: .mebibytes(8)...(.gibibytes(256))) public var maxBytes = ByteCount.mebibytes(448)
   public init() {}
 }
 

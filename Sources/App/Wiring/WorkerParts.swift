@@ -78,6 +78,7 @@ struct WorkerParts {
     options.decisions = settings.decisionOptions()
     options.arms = settings.armOptions()
     options.shards = settings.shards.count(hasArms: options.arms != nil)
+    options.turnLimit *= options.shards
     options.publish = publishForm(settings)
     options.foreignRows = settings.feast.enabled ? FeastRows(project: settings.feast.project) : nil
     options.deadLetterShare = settings.limits.deadLetterShare
