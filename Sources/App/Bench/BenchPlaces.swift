@@ -11,6 +11,8 @@ final class BenchPlaces {
   let brokers: String
   let redis: String
   let folder: String
+  /// In front of every key.
+  let prefix: String
   /// Names by kind of event, in the order watch, click, rate.
   let topics: [String]
   let partitions: Int
@@ -25,6 +27,7 @@ final class BenchPlaces {
     isOwnFolder = own.isEmpty
     FileSystem.makeDirectory(folder)
     let mark = "bench-\(getpid())-\(SystemClock().wallMs)"
+    prefix = mark + ":"
     topics = Self.kinds.map { mark + "." + $0 }
     if brokers.isEmpty {
       let list = topics.map { "\($0):\(partitions)" }.joined(separator: ",")
@@ -56,9 +59,6 @@ final class BenchPlaces {
     server?.end()
     if isOwnFolder { FileSystem.removeTree(folder) }
   }
-
-  /// In front of every key.
-  var prefix: String { "bench-\(getpid()):" }
 
   /// Writes a configuration over these places: every default as it ships, our own envelope on our own topics.
   ///
