@@ -47,7 +47,7 @@ public final class MemoryState: StateStore, @unchecked Sendable {
       if row.count == 0 {
         tables[table][row.slot] = nil
       } else {
-        tables[table][row.slot] = Array(snapshot.bytes[row.start..<(row.start + row.count)])
+        tables[table][row.slot] = snapshot.withBytes { Array($0[Int(row.part)][row.start..<(row.start + row.count)]) }
         written += row.count
       }
     }

@@ -9,9 +9,10 @@ extension Road {
   ///
   /// - Parameter viewers: At most so many viewers of each shard; fewer than changed only where nobody will fold on.
   func save(into snapshot: inout Snapshot, manifest: inout Manifest, viewers: Int = .max) {
-    for shard in 0..<shards {
-      _ = viewerFolds[shard].saving.drain(atMost: viewers) { save(viewer: $0, into: &snapshot) }
-      titleFolds[shard].saving.drain { save(title: $0, into: &snapshot) }
+    if shards > 1, exchange.shards == shards, unsavedRows >= Self.savedSideBySide {
+      saveSideBySide(into: &snapshot, viewers: viewers)
+    } else {
+      for shard in 0..<shards { saveRows(of: shard, into: &snapshot, viewers: viewers) }
     }
     if let pendingFolds {
       for shard in 0..<shards {
@@ -52,6 +53,29 @@ extension Road {
     manifest.nextSweep = sweep.next
     manifest.symbols = ids.symbols.words
     manifest.tally = totals.saved
+  }
+
+  /// Fewer rows are not worth waking the other shards' threads.
+  private static let savedSideBySide = 512
+
+  private func saveRows(of shard: Int, into snapshot: inout Snapshot, viewers: Int) {
+    _ = viewerFolds[shard].saving.drain(atMost: viewers) { save(viewer: $0, into: &snapshot) }
+    titleFolds[shard].saving.drain { save(title: $0, into: &snapshot) }
+  }
+
+  /// Each shard copies its own rows.
+  private func saveSideBySide(into snapshot: inout Snapshot, viewers: Int) {
+    var parts = (1..<shards).map { snapshot.takePart($0 - 1) }
+    parts.withUnsafeMutableBufferPointer { parts in
+      exchange.run(turn: nil) { shard in
+        if shard == 0 {
+          saveRows(of: 0, into: &snapshot, viewers: viewers)
+        } else {
+          saveRows(of: shard, into: &parts[shard - 1], viewers: viewers)
+        }
+      }
+    }
+    for part in parts.indices { snapshot.join(&parts[part], as: part) }
   }
 
   /// Viewers and titles that changed since the last save.

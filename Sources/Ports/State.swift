@@ -12,9 +12,13 @@ public struct Snapshot: Sendable {
     /// Where its bytes stand in ``Snapshot/bytes``; an empty range deletes the row.
     public var start: Int
     public var count: Int
+    /// 0 = ``Snapshot/bytes``, above it ``Snapshot/parts``.
+    public var part: UInt8 = 0
   }
   public var rows: [Row] = []
   public var bytes: [UInt8] = []
+  /// Bytes of rows that were copied beside the others, by another shard each.
+  public private(set) var parts: [[UInt8]] = []
   public var manifest: [UInt8] = []
   public init() {}
 
@@ -29,7 +33,33 @@ public struct Snapshot: Sendable {
   public mutating func removeAll() {
     rows.removeAll(keepingCapacity: true)
     bytes.removeAll(keepingCapacity: true)
+    for part in parts.indices { parts[part].removeAll(keepingCapacity: true) }
     manifest.removeAll(keepingCapacity: true)
+  }
+
+  /// An empty snapshot in the memory of a part, to be filled beside this one and joined to it.
+  public mutating func takePart(_ part: Int) -> Snapshot {
+    while parts.count <= part { parts.append([]) }
+    var taken = Snapshot()
+    swap(&taken.bytes, &parts[part])
+    return taken
+  }
+
+  /// Rows of a snapshot that has no parts become those of a part of this one.
+  public mutating func join(_ other: inout Snapshot, as part: Int) {
+    swap(&parts[part], &other.bytes)
+    for row in other.rows {
+      rows.append(
+        Row(table: row.table, slot: row.slot, start: row.start, count: row.count, part: UInt8(part + 1)))
+    }
+  }
+
+  /// The bytes of all parts, by number.
+  public func withBytes<Answer>(_ body: ([UnsafeRawBufferPointer]) -> Answer) -> Answer {
+    func go(_ part: Int, _ before: [UnsafeRawBufferPointer]) -> Answer {
+      part == parts.count ? body(before) : parts[part].withUnsafeBytes { go(part + 1, before + [$0]) }
+    }
+    return bytes.withUnsafeBytes { go(0, [$0]) }
   }
 }
 

@@ -200,11 +200,10 @@ public final class SQLiteState: StateStore, @unchecked Sendable {
   private func write(_ snapshot: borrowing Snapshot) throws(DatabaseError) -> Int {
     guard let database else { throw DatabaseError(code: SQLITE_MISUSE, message: "\(path) is closed") }
     let rows = snapshot.rows
-    let bytes = snapshot.bytes
     let manifest = snapshot.manifest
     var undo: [(table: StateTable, slot: UInt32, sum: UInt64?)] = []
     undo.reserveCapacity(rows.count)
-    let outcome: Result<Int, DatabaseError> = bytes.withUnsafeBytes { all in
+    let outcome: Result<Int, DatabaseError> = snapshot.withBytes { all in
       do throws(DatabaseError) {
         try database.execute("BEGIN IMMEDIATE")
         let written = try write(rows, all, &undo)
@@ -236,7 +235,7 @@ public final class SQLiteState: StateStore, @unchecked Sendable {
 
   /// Writes rows in the order of table and slot, which is the order of the file; the last of equal slots wins.
   private func write(
-    _ rows: [Snapshot.Row], _ all: UnsafeRawBufferPointer,
+    _ rows: [Snapshot.Row], _ all: [UnsafeRawBufferPointer],
     _ undo: inout [(table: StateTable, slot: UInt32, sum: UInt64?)]
   ) throws(DatabaseError) -> Int {
     precondition(rows.count < 1 << 28, "a snapshot has fewer than 268 million rows")
@@ -256,7 +255,7 @@ public final class SQLiteState: StateStore, @unchecked Sendable {
         try delete[statement].run()
         undo.append((row.table, row.slot, root.set(row.table, row.slot, nil)))
       } else {
-        let body = UnsafeRawBufferPointer(rebasing: all[row.start..<(row.start + row.count)])
+        let body = UnsafeRawBufferPointer(rebasing: all[Int(row.part)][row.start..<(row.start + row.count)])
         let sum = StateRoot.sum(row.table, row.slot, body)
         put[statement].bind(1, Int64(row.slot))
         put[statement].bind(2, Int64(bitPattern: sum))

@@ -125,7 +125,8 @@ struct Scene {
 
   init(events: Int = 12_000, _ more: [String] = []) throws {
     broker = try TestBroker(topics: KillTraffic.topics + ["dlq.events", "alerts.drift"], partitions: 4)
-    life = Life(name: "scene", broker: broker, scratch: scratch, more: more)
+    // One shard's turns are short: the backlog takes several, in the midst of which something may happen.
+    life = Life(name: "scene", broker: broker, scratch: scratch, more: ["shards=1"] + more)
     try send(events, withCatalog: true)
   }
 
