@@ -10,10 +10,10 @@ import Telemetry
 /// at most ``backlogDelayNs``. What waits is a bit a key, never an event.
 public final class Publisher {
   /// Most rows encoded into one batch; keeps a single step short, and shorter while somebody waits for what is new.
-  static let rowsPerBatch = 1024
+  static let rowsPerBatch = 4096
   private static let liveRowsPerBatch = 256
   /// Encoding a backlog's batch takes about so long at most: rows with all features take ten times what compact ones do.
-  private static let backlogBatchNs: Int64 = 10_000_000
+  private static let backlogBatchNs: Int64 = 5_000_000
   /// Changed rows from which on a batch is encoded while the one before it is under way.
   private static let rowsAhead = 64
   /// After so long without a batch an empty one asks whether the store still has what it was given.
