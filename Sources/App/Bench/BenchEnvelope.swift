@@ -21,7 +21,7 @@ struct BenchEnvelope: Verb {
   @Option("redis", "The feature store, as host:port.") var redis = ""
   @Option("catalog", "Folder with catalog.ndjson and embeddings.f32; empty = made up, for the titles met.")
   var catalog = ""
-  @Option("max-events", "Ends after so many events.", in: 1...1_000_000_000) var maxEvents = 400_000
+  @Option("max-events", "Ends after so many events, or all there are.", in: 1...1_000_000_000) var maxEvents = 4_000_000
 
   func run(_ context: Context) throws {
     guard !brokers.isEmpty, !redis.isEmpty else {
