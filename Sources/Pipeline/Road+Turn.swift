@@ -2,7 +2,6 @@ import Events
 import Glibc
 import Kernels
 import Learners
-import Ports
 import Synchronization
 
 /// A turn through the four stages, block by block.
@@ -17,11 +16,13 @@ extension Road {
   private static let leastBlocks = 3
 
   /// A run of a turn's entries with their effects, as all stages see it.
-  private struct Block {
+  struct Block {
     var entries: UnsafeBufferPointer<UnsafeMutablePointer<Entry>>
     var effects: UnsafeMutablePointer<Effect>
     /// Index in the turn of its first entry.
     var start: Int
+    /// Where ``Road/sweeps`` holds the sweep as it began.
+    var sweep: Int
     /// Behind it timers run up to here: the turn's idle frontier in its last block.
     var until: Int64
   }
@@ -31,6 +32,8 @@ extension Road {
     var effects: UnsafeMutablePointer<Effect>
     var idleFrontier: Int64
     var blockLimit: Int
+    /// Blocks whose effects are kept; one where each goes through all stages before the next.
+    var kept: Int
     /// One at least: timers run without entries too.
     var count: Int { max(1, (order.count + blockLimit - 1) / blockLimit) }
 
@@ -39,7 +42,7 @@ extension Road {
       let end = min(start + blockLimit, order.count)
       return Block(
         entries: UnsafeBufferPointer(rebasing: order[start..<end]),
-        effects: effects + number % Road.blocksKept * blockLimit, start: start,
+        effects: effects + number % kept * blockLimit, start: start, sweep: number % kept,
         until: end == order.count ? idleFrontier : .min)
     }
   }
@@ -53,10 +56,11 @@ extension Road {
     arms?.begin(order.count)
     order.withUnsafeBufferPointer { order in
       effects.withUnsafeMutableBufferPointer { effects in
-        let blocks = Blocks(
+        var blocks = Blocks(
           order: order, effects: effects.baseAddress.unsafelyUnwrapped, idleFrontier: idleFrontier,
-          blockLimit: options.blockLimit)
+          blockLimit: options.blockLimit, kept: 1)
         if shards > 1, exchange.shards == shards, blocks.count >= Self.leastBlocks {
+          blocks.kept = Self.blocksKept
           foldSideBySide(blocks, turn, &outcome)
         } else {
           foldAlone(blocks, &outcome)
@@ -73,9 +77,9 @@ extension Road {
   private func foldAlone(_ blocks: Blocks, _ outcome: inout Outcome) {
     for number in 0..<blocks.count {
       let block = blocks[number]
-      sequence(block, number, &outcome)
+      sequence(block, &outcome)
       for shard in 0..<shards { foldViewers(block, shard) }
-      for shard in 0..<shards { foldTitles(block, number, shard) }
+      for shard in 0..<shards { foldTitles(block, shard) }
       foldMetrics(block, &outcome.alerts)
       if pendingFolds != nil { outcome.resolved += foldModels() }
     }
@@ -92,7 +96,7 @@ extension Road {
           let block = blocks[step]
           wait(blocks, metrics) { metrics.folded.load(ordering: .acquiring) > step - Self.blocksKept }
           if shard == 0 {
-            sequence(block, step, &outcome)
+            sequence(block, &outcome)
             exchange.leave(.order, by: 0)
           } else {
             wait(blocks, metrics) { exchange.blocks(.order) > step }
@@ -103,7 +107,7 @@ extension Road {
         let behind = step - Self.blocksBehind
         guard behind >= 0 else { continue }
         wait(blocks, metrics) { exchange.blocks(.viewer) > behind }
-        foldTitles(blocks[behind], behind, shard)
+        foldTitles(blocks[behind], shard)
       }
       wait(blocks, metrics) { metrics.folded.load(ordering: .acquiring) == blocks.count }
       if let arms, arms.foldsHere { arms.fold(shard: shard) }
@@ -154,171 +158,5 @@ extension Road {
     viewers.reserve(ids.viewers.count)
     titles.reserve(ids.titles.count)
     catalog.reserve(ids.titles.count)
-  }
-
-  // MARK: S
-
-  private func sequence(_ block: Block, _ number: Int, _ outcome: inout Outcome) {
-    let order = block.entries
-    for i in order.indices {
-      if i + Self.entriesAhead < order.count { prefetch(order[i + Self.entriesAhead], bytes: 128) }
-      if i + Self.idsAhead < order.count { dedup.prefetch(order[i + Self.idsAhead].event.pointee.idHash) }
-      let entry = order[i]
-      if shards > 1 { entry.pointee.owner = owner(ofViewer: entry.event.pointee.viewer) }
-      switch entry.pointee.role {
-      case .nothing: continue
-      case .deadLetter: outcome.deadLetters.append(entry)
-      case .event:
-        if lacksCompletion(entry) {
-          entry.pointee.role = .deadLetter
-          outcome.deadLetters.append(entry)
-          continue
-        }
-        outcome.events += 1
-        outcome.lastMergeTime = max(outcome.lastMergeTime, entry.event.pointee.mergeTime)
-        outcome.lastRecordTime = max(outcome.lastRecordTime, entry.event.pointee.recordTime)
-        if dedup.isRepeated(entry.event.pointee.idHash, at: entry.event.pointee.mergeTime) {
-          entry.newEvent.pointee.flags.insert(.duplicate)
-        }
-      }
-    }
-    if sweep.next == .max, let first = order.first(where: { $0.pointee.role == .event }) {
-      sweep.begin(at: first.event.pointee.mergeTime)
-    }
-    sweeps[number % Self.blocksKept] = sweep
-    sweep.advance(beyond: outcome.lastMergeTime == .min ? .min : outcome.lastMergeTime - 1)
-  }
-
-  /// Events without a viewer are shard 0's.
-  private func owner(ofViewer slot: UInt32) -> UInt8 { slot == Event.none ? 0 : UInt8(shard(ofViewer: slot)) }
-
-  /// A watch that says only how long, of a title whose length nobody knows: no completion follows from it. Judged
-  /// here, where the catalog is the plan's, and not while decoding.
-  private func lacksCompletion(_ entry: UnsafeMutablePointer<Entry>) -> Bool {
-    let event = entry.event
-    guard event.pointee.kind == .watch, event.pointee.payloadCount > 0, Intake.needsRuntime(event) else { return false }
-    return catalog.title(event.pointee.title).pointee.runtimeMinutes <= 0
-  }
-
-  // MARK: U
-
-  private func foldViewers(_ block: Block, _ shard: Int) {
-    let order = block.entries
-    let fold = viewerFolds + shard
-    let pending = pendingFolds.map { $0 + shard }
-    var tally = shardTallies[shard]
-    for i in order.indices {
-      if i + Self.rowsAhead < order.count, isOwn(order[i + Self.rowsAhead], shard) {
-        fold.pointee.prefetchRows(order[i + Self.rowsAhead].event)
-      }
-      if i + Self.vectorsAhead < order.count, isOwn(order[i + Self.vectorsAhead], shard) {
-        fold.pointee.prefetchVector(order[i + Self.vectorsAhead].event)
-      }
-      let entry = order[i]
-      guard entry.pointee.role == .event else { continue }
-      if let due = fold.pointee.nextTimer, due < entry.event.pointee.mergeTime {
-        _ = fold.pointee.advance(to: entry.event.pointee.mergeTime)
-      }
-      if let pending, let due = pending.pointee.nextTimer, due < entry.event.pointee.mergeTime {
-        pending.pointee.advance(to: entry.event.pointee.mergeTime, entry: block.start + i, &tally)
-      }
-      guard isOwn(entry, shard) else { continue }
-      arms?.note(block.start + i, entry.event, viewers, catalog)
-      let effect = block.effects + i
-      fold.pointee.fold(entry.event, payload(of: entry), into: &effect.pointee, tally: &tally)
-      arms?.complete(block.start + i, entry.event, effect.pointee, viewers, ids)
-      if let pending {
-        pending.pointee.fold(entry.event, payload(of: entry), effect.pointee, entry: block.start + i, &tally)
-      }
-    }
-    let until = block.until
-    if let due = fold.pointee.nextTimer, due <= until { _ = fold.pointee.advance(to: until + 1) }
-    if let pending, let due = pending.pointee.nextTimer, due <= until {
-      pending.pointee.advance(to: until + 1, entry: block.start + order.count, &tally)
-    }
-    shardTallies[shard] = tally
-  }
-
-  /// How many events before its own a row, and a title's vector, are asked for.
-  private static let rowsAhead = 16
-  private static let vectorsAhead = 8
-  private static let idsAhead = 12
-  private static let entriesAhead = 24
-
-  @inline(__always)
-  private func isOwn(_ entry: UnsafeMutablePointer<Entry>, _ shard: Int) -> Bool {
-    shards == 1 || Int(entry.pointee.owner) == shard
-  }
-
-  @inline(__always)
-  private func payload(of entry: UnsafeMutablePointer<Entry>) -> Payload {
-    entry.event.pointee.payloadCount == 0 ? .empty : Chunk.holding(entry).payload(of: entry.event)
-  }
-
-  // MARK: C
-
-  private func foldTitles(_ block: Block, _ number: Int, _ shard: Int) {
-    let order = block.entries
-    let fold = titleFolds + shard
-    var timer = sweeps[number % Self.blocksKept]
-    for i in order.indices {
-      if i + Self.rowsAhead < order.count { fold.pointee.prefetchRow(order[i + Self.rowsAhead].event) }
-      let entry = order[i]
-      guard entry.pointee.role == .event else { continue }
-      while let due = timer.due(before: entry.event.pointee.mergeTime) { run(sweepAt: due, fold, shard) }
-      if entry.event.pointee.kind == .impression {
-        foldItems(entry, block.effects[i].flags, fold)
-      } else if entry.event.pointee.title != Event.none {
-        guard shards == 1 || fold.pointee.owns(entry.event.pointee.title) else { continue }
-        fold.pointee.fold(entry.event, payload(of: entry), block.effects + i)
-      }
-    }
-    while let due = timer.due(before: block.until == .min ? .min : block.until + 1) { run(sweepAt: due, fold, shard) }
-  }
-
-  private func foldItems(
-    _ entry: UnsafeMutablePointer<Entry>, _ flags: Effect.Flags, _ fold: UnsafeMutablePointer<TitleFold>
-  ) {
-    guard flags.contains(.folded), let bytes = payload(of: entry).field(.items) else { return }
-    var at = 0
-    while at + ShownItem.byteCount <= bytes.count {
-      let item = ShownItem(reading: UnsafeRawPointer(bytes.baseAddress! + at))
-      if shards == 1 || fold.pointee.owns(item.title) { fold.pointee.foldItem(entry.event, item) }
-      at += ShownItem.byteCount
-    }
-  }
-
-  private func run(sweepAt time: Int64, _ fold: UnsafeMutablePointer<TitleFold>, _ shard: Int) {
-    shardSweeps[shard] = fold.pointee.sweep(at: time)
-  }
-
-  // MARK: M
-
-  /// Models learn what decisions taught, in the one order.
-  private func foldModels() -> [ResolvedItem] {
-    guard let pendingFolds, let models else { return [] }
-    guard (0..<shards).contains(where: { !pendingFolds[$0].taught.lessons.isEmpty }) else { return [] }
-    let resolved = models.learn((0..<shards).map { pendingFolds[$0].taught }, catalog: catalog, ids: ids)
-    for shard in 0..<shards { pendingFolds[shard].taught.removeAll() }
-    return resolved
-  }
-
-  private func foldMetrics(_ block: Block, _ alerts: inout [DriftAlert]) {
-    guard options.learn.folds.contains(.metrics) else { return }
-    let order = block.entries
-    let fold = metricFold
-    let effects = UnsafePointer(block.effects)
-    for i in order.indices {
-      if i + Self.rowsAhead < order.count { fold.pointee.prefetchNode(order[i + Self.rowsAhead].event) }
-      if i + Self.vectorsAhead < order.count { fold.pointee.prefetchCell(order[i + Self.vectorsAhead].event) }
-      let entry = order[i]
-      guard entry.pointee.role == .event else { continue }
-      let time = entry.event.pointee.mergeTime
-      if fold.pointee.isDue(before: time) { alerts += fold.pointee.advance(to: time, tally: &tally) }
-      fold.pointee.fold(entry.event, payload(of: entry), effects + i, tally: &tally)
-    }
-    if let due = metricFold.pointee.nextBoundary, due <= block.until {
-      alerts += metricFold.pointee.advance(to: block.until + 1, tally: &tally)
-    }
   }
 }
