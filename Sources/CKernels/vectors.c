@@ -1,9 +1,6 @@
 #include "include/ckvectors.h"
 
 #include <string.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 typedef float f16 __attribute__((vector_size(64)));
 
@@ -100,31 +97,8 @@ ptrdiff_t ck_find_u32(const uint32_t *list, size_t n, uint32_t value) {
   return -1;
 }
 
-#if defined(__x86_64__)
-/// Compares of 8 bytes are not in the oldest x86-64; lists of some hundred cells are looked through at every event.
-__attribute__((target("avx2"))) static ptrdiff_t find_u64_v3(const uint64_t *list, size_t n, unsigned shift,
-                                                             uint64_t value) {
-  size_t end = n;
-  __m256i wanted = _mm256_set1_epi64x((int64_t)value);
-  __m128i by = _mm_cvtsi32_si128((int)shift);
-  while (end >= 8) {
-    const uint64_t *block = list + end - 8;
-    __m256i a = _mm256_cmpeq_epi64(_mm256_srl_epi64(_mm256_loadu_si256((const __m256i *)block), by), wanted);
-    __m256i b = _mm256_cmpeq_epi64(_mm256_srl_epi64(_mm256_loadu_si256((const __m256i *)(block + 4)), by), wanted);
-    int found = _mm256_movemask_pd(_mm256_castsi256_pd(a)) | _mm256_movemask_pd(_mm256_castsi256_pd(b)) << 4;
-    if (found) return (ptrdiff_t)end - 8 + (31 - __builtin_clz((unsigned)found));
-    end -= 8;
-  }
-  while (end-- > 0)
-    if ((list[end] >> shift) == value) return (ptrdiff_t)end;
-  return -1;
-}
-#endif
-
-ptrdiff_t ck_find_u64(const uint64_t *list, size_t n, unsigned shift, uint64_t value) {
-#if defined(__x86_64__)
-  if (n >= 8 && __builtin_cpu_supports("avx2")) return find_u64_v3(list, n, shift, value);
-#endif
+static inline __attribute__((always_inline)) ptrdiff_t find_u64(const uint64_t *list, size_t n, unsigned shift,
+                                                                uint64_t value) {
   size_t end = n;
   while (end >= 8) {
     const uint64_t *block = list + end - 8;
@@ -136,4 +110,19 @@ ptrdiff_t ck_find_u64(const uint64_t *list, size_t n, unsigned shift, uint64_t v
   while (end-- > 0)
     if ((list[end] >> shift) == value) return (ptrdiff_t)end;
   return -1;
+}
+
+#if defined(__x86_64__)
+/// The oldest x86-64 cannot compare 8 bytes at once; lists of some hundred cells are looked through at every event.
+__attribute__((target("arch=x86-64-v3"))) static ptrdiff_t find_u64_v3(const uint64_t *list, size_t n, unsigned shift,
+                                                                       uint64_t value) {
+  return find_u64(list, n, shift, value);
+}
+#endif
+
+ptrdiff_t ck_find_u64(const uint64_t *list, size_t n, unsigned shift, uint64_t value) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("x86-64-v3")) return find_u64_v3(list, n, shift, value);
+#endif
+  return find_u64(list, n, shift, value);
 }

@@ -2,19 +2,19 @@
 struct HistoryCell: BitwiseCopyable {
   private var weight: (UInt16, UInt16)
   private var version: (UInt16, UInt16)
-  private var time: ShortTime.Pieces
+  @ShortTime private var time: Int64
 
   @inline(__always)
   init(_ entry: HistoryEntry) {
     weight = Self.split(entry.weight.bitPattern)
     version = Self.split(entry.version)
-    time = ShortTime.split(entry.time)
+    time = entry.time
   }
 
   @inline(__always)
   var entry: HistoryEntry {
     HistoryEntry(
-      time: ShortTime.joined(time),
+      time: time,
       weight: Float(bitPattern: UInt32(weight.1) << 16 | UInt32(weight.0)),
       version: UInt32(version.1) << 16 | UInt32(version.0))
   }
