@@ -49,7 +49,7 @@ public final class LocalExchange: Exchange, @unchecked Sendable {
     }
   }
 
-  /// In a cache line of its own, as objects are.
+  /// Written by one shard, read by all.
   private final class Count {
     let blocks = Atomic<Int>(0)
   }

@@ -37,24 +37,22 @@ extension Road {
   /// Viewers and titles of each shard take turns at being first, so that no crowd of one holds the others back.
   func publish(into sink: inout StoreFeatureSink, limit: Int) -> Bool {
     publishRound &+= 1
-    if shards > 1 { settleArms() }
-    if shards > 1, exchange.shards == shards, min(limit, unpublishedRows) >= Self.rowsSideBySide {
+    if hasThreads, min(limit, unpublishedRows) >= Self.rowsSideBySide {
       publishSideBySide(into: &sink, limit: limit)
     } else {
       var left = limit
       for step in 0..<(3 * shards) {
         let place = (publishRound &+ step) % (3 * shards)
+        if place / shards == 1, left > 0 { settleArms() }
         left -= publish(place / shards, shard: place % shards, into: &sink, keys: &encodedKeys, limit: left)
       }
     }
     return !hasUnpublished
   }
 
-  /// Fewer rows are not worth waking the other shards' threads.
-  private static let rowsSideBySide = 512
-
   /// Each shard encodes its own rows; the parts are joined by shard.
   private func publishSideBySide(into sink: inout StoreFeatureSink, limit: Int) {
+    settleArms()
     for part in publishParts.indices {
       publishParts[part].sink.batch.removeAll(version: sink.batch.version)
       publishParts[part].keys.removeAll()
@@ -109,8 +107,7 @@ extension Road {
   private func publishTitles(
     _ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys, limit: Int
   ) -> Int {
-    if shards == 1 { settleArms() }  // waits for the arms' thread, so only when titles are due
-    return titleFolds[shard].publishing.drain(atMost: limit) { slot in
+    titleFolds[shard].publishing.drain(atMost: limit) { slot in
       guard titles.row(slot).pointee.isAlive else { return }
       views.put(title: slot, of: self, into: &sink)
       keys.titles.append(slot)

@@ -9,7 +9,7 @@ extension Road {
   ///
   /// - Parameter viewers: At most so many viewers of each shard; fewer than changed only where nobody will fold on.
   func save(into snapshot: inout Snapshot, manifest: inout Manifest, viewers: Int = .max) {
-    if shards > 1, exchange.shards == shards, unsavedRows >= Self.savedSideBySide {
+    if hasThreads, unsavedRows >= Self.rowsSideBySide {
       saveSideBySide(into: &snapshot, viewers: viewers)
     } else {
       for shard in 0..<shards { saveRows(of: shard, into: &snapshot, viewers: viewers) }
@@ -54,9 +54,6 @@ extension Road {
     manifest.symbols = ids.symbols.words
     manifest.tally = totals.saved
   }
-
-  /// Fewer rows are not worth waking the other shards' threads.
-  private static let savedSideBySide = 512
 
   private func saveRows(of shard: Int, into snapshot: inout Snapshot, viewers: Int) {
     _ = viewerFolds[shard].saving.drain(atMost: viewers) { save(viewer: $0, into: &snapshot) }

@@ -11,7 +11,7 @@ extension Road {
   private static let blocksBehind = 8
   /// Blocks whose effects are kept. Whoever writes those of block k has met all shards at k - 1 - ``blocksBehind``; each
   /// of them had then folded its titles up to ``blocksBehind`` + 1 before that. For metrics it waits.
-  private static let blocksKept = 2 * blocksBehind + 2
+  static let blocksKept = 2 * blocksBehind + 2
   /// Fewer blocks are not worth waking the other shards' threads.
   private static let leastBlocks = 3
 
@@ -50,8 +50,6 @@ extension Road {
   /// Folds a turn in its order.
   func fold(_ order: [UnsafeMutablePointer<Entry>], idleFrontier: Int64, turn: UInt64) -> Outcome {
     makeRoom()
-    if effects.isEmpty { effects = Array(repeating: Effect(), count: Self.blocksKept * options.blockLimit) }
-    if sweeps.isEmpty { sweeps = Array(repeating: sweep, count: Self.blocksKept) }
     var outcome = Outcome()
     arms?.begin(order.count)
     order.withUnsafeBufferPointer { order in
@@ -59,7 +57,7 @@ extension Road {
         var blocks = Blocks(
           order: order, effects: effects.baseAddress.unsafelyUnwrapped, idleFrontier: idleFrontier,
           blockLimit: options.blockLimit, kept: 1)
-        if shards > 1, exchange.shards == shards, blocks.count >= Self.leastBlocks {
+        if hasThreads, blocks.count >= Self.leastBlocks {
           blocks.kept = Self.blocksKept
           foldSideBySide(blocks, turn, &outcome)
         } else {

@@ -32,9 +32,9 @@ public final class Road {
   let arms: ArmStage?
   var sweep: SweepTimer
   let exchange: any Exchange
-  var effects: [Effect] = []
+  var effects: [Effect]
   /// The sweep as each block under way began with it.
-  var sweeps: [SweepTimer] = []
+  var sweeps: [SweepTimer]
   /// Totals of the sequencer and, from ``Manifest``, of earlier starts.
   var tally = Tally()
   var shardTallies: [Tally]
@@ -112,6 +112,9 @@ public final class Road {
         onOneThread: onOneThread)
     }
     sweep = SweepTimer(minute: options.sweepMinute)
+    let blocks = shards == 1 ? 1 : Self.blocksKept
+    effects = Array(repeating: Effect(), count: blocks * options.blockLimit)
+    sweeps = Array(repeating: sweep, count: blocks)
     views = FeatureViews(options: options)
     let catalog = catalog
     historyReaders = (0..<shards).map { _ in HistoryReader(catalog: catalog, options: options.learn) }
@@ -140,6 +143,10 @@ public final class Road {
   }
 
   public var learn: LearnOptions { options.learn }
+  /// Shards have a thread each; else the road's thread does the work of all of them, one after the other.
+  var hasThreads: Bool { shards > 1 && exchange.shards == shards }
+  /// Fewer rows are not worth waking the other shards' threads.
+  static let rowsSideBySide = 512
   /// Viewers met so far.
   public var viewerCount: Int { ids.viewers.count }
   /// Titles met so far, in the catalog or in events.

@@ -48,9 +48,9 @@ public struct Snapshot: Sendable {
   /// Rows of a snapshot that has no parts become those of a part of this one.
   public mutating func join(_ other: inout Snapshot, as part: Int) {
     swap(&parts[part], &other.bytes)
-    for row in other.rows {
-      rows.append(
-        Row(table: row.table, slot: row.slot, start: row.start, count: row.count, part: UInt8(part + 1)))
+    for var row in other.rows {
+      row.part = UInt8(part + 1)
+      rows.append(row)
     }
   }
 

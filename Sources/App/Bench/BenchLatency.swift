@@ -105,7 +105,6 @@ struct BenchLatency: Verb {
     var checkpoints: UInt64 = 0
     var swept = 0
     var turns: UInt64 = 0
-    var behind = 0
   }
 
   private func add(

@@ -1,5 +1,4 @@
 import Events
-import Glibc
 import Learners
 import Options
 import Pipeline
@@ -24,7 +23,7 @@ struct BenchScale: Verb {
   func run(_ context: Context) throws {
     Log.shared.configure(level: .warning, format: .auto)
     var report = BenchReport("scale")
-    let cores = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+    let cores = ShardCount.processors
     let folder = FileSystem.temporaryDirectory()
     defer { FileSystem.removeTree(folder) }
     try Worded.errors {

@@ -40,7 +40,7 @@ public enum ShardCount: OptionValue, Hashable {
   }
 
   /// Processors that this process may use: of the machine, by its affinity and by its control group's quota.
-  private static var processors: Int {
+  static var processors: Int {
     let count = Int(csys_processors())
     // "200000 100000": microseconds of a period; "max" where there is no quota.
     let quota = FileSystem.read("/sys/fs/cgroup/cpu.max").map { String(decoding: $0, as: UTF8.self) } ?? ""
