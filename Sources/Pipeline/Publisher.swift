@@ -190,14 +190,12 @@ public final class Publisher {
       guard submit(road) else { return }
     }
     let start = clock.monotonicNs
-    let hasMore =
-      !pendingAlerts.isEmpty || road.hasDueModels(now: start, force: force)
-      || road.hasDueRankings(turn: version.turn, now: start, force: force)
+    let hasMore = !pendingAlerts.isEmpty || road.hasDueModels(now: start, force: force)
     let isAhead = store.inFlight > 0
     let rows = road.unpublishedRows
     // What is not a row waits for a batch that has the store to itself, and is not kept from it.
     guard !isAhead || !hasMore && rows >= Self.rowsAhead else { return }
-    let hasNews = hasMore || rows > 0
+    let hasNews = hasMore || rows > 0 || road.hasDueRankings(turn: version.turn, now: start, force: force)
     guard hasNews || mustAsk(now: start) else { return }
     guard force || isFlushing || start >= nextFlushNs else { return }
     let isOneBatch = !isFlushing
@@ -206,7 +204,10 @@ public final class Publisher {
     batchRecordTime = foldedRecordTime
     let isDrained = road.publish(into: &sink, limit: hasBacklog || force ? backlogRows : Self.liveRowsPerBatch)
     rowNs = (clock.monotonicNs - start) / Int64(max(1, rows - road.unpublishedRows))
-    if !isAhead { addRest(road, version, now: start, force: force, isDrained: isDrained) }
+    let isLast = force && isDrained
+    road.publishRankings(
+      into: &sink, turn: version.turn, now: start, force: isLast, whole: isLast || hasBacklog)
+    if !isAhead { addRest(road, now: start, force: force, isDrained: isDrained) }
     keysWritten += UInt64(sink.batch.count)
     hasBatch = sink.batch.count > 0 || !hasNews
     if hasBatch, !isAhead { _ = submit(road) }
@@ -223,9 +224,8 @@ public final class Publisher {
     max(Self.liveRowsPerBatch, min(Self.rowsPerBatch, Int(Self.backlogBatchNs / max(1, rowNs))))
   }
 
-  /// Sorted sets, models and alerts.
-  private func addRest(_ road: Road, _ version: Version, now: Int64, force: Bool, isDrained: Bool) {
-    road.publishRankings(into: &sink, turn: version.turn, now: now, force: force && isDrained)
+  /// Models and alerts.
+  private func addRest(_ road: Road, now: Int64, force: Bool, isDrained: Bool) {
     if isDrained { road.publishModels(into: &sink, now: now, force: force) }
     for alert in pendingAlerts {
       sink.batch.begin(.append, key: "alerts".utf8)

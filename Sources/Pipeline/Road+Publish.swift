@@ -146,11 +146,12 @@ extension Road {
     arms.takeLost { titleFolds[shard(ofTitle: $0)].publishing.mark($0) }
   }
 
-  /// Appends the sorted sets where they are due; compact forms have none.
-  func publishRankings(into sink: inout StoreFeatureSink, turn: UInt64, now: Int64, force: Bool) {
-    guard hasRankings, rankings.isDue(turn: turn, now: now, force: force) else { return }
-    Rankings.write(
-      into: &sink.batch, titles: titles, catalog: catalog, ids: ids, options: options.learn, at: max(0, lastMergeTime))
+  /// Appends the next part of the sorted sets that are due, or all of them; compact forms have none.
+  func publishRankings(into sink: inout StoreFeatureSink, turn: UInt64, now: Int64, force: Bool, whole: Bool) {
+    guard hasDueRankings(turn: turn, now: now, force: force) else { return }
+    if whole || !rankings.isUnderWay { rankings.begin(turn: turn, now: now, at: max(0, lastMergeTime)) }
+    rankings.write(
+      into: &sink.batch, whole: whole, titles: titles, catalog: catalog, ids: ids, options: options.learn)
   }
 
   private var hasRankings: Bool {
@@ -160,7 +161,7 @@ extension Road {
 
   /// Sorted sets that no batch has yet as of this turn: due although nothing else changed since.
   func hasDueRankings(turn: UInt64, now: Int64, force: Bool) -> Bool {
-    hasRankings && rankings.mayBeDue(turn: turn, now: now, force: force)
+    hasRankings && rankings.isDue(turn: turn, now: now, force: force)
   }
 
   /// The batch made last is under way now.
