@@ -152,8 +152,8 @@ public final class KafkaSource: EventSource {
     lane.pointee.limit = limit
     lane.pointee.taken = 0
     lane.pointee.takenBytes = 0
-    withUnsafePointer(to: sink) {
-      lane.pointee.sink = $0
+    withExtendedLifetime(SinkHolder(sink)) { holder in
+      lane.pointee.sink = Unmanaged.passUnretained(holder)
       rd_kafka_consume_callback_queue(queue, Int32(clamping: timeoutMs), Lane.onMessage, lane)
       lane.pointee.sink = nil
     }

@@ -31,7 +31,7 @@ struct Lane {
   var taken = 0
   var takenBytes = 0
   /// Set for the length of one poll.
-  var sink: UnsafePointer<any RecordSink>?
+  var sink: Unmanaged<SinkHolder>?
   var notices: [Notice] = []
 
   /// Finds the source of a message whose topic or partition differs from the one before.
@@ -71,15 +71,21 @@ struct Lane {
     }
     var kind = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
     let time = rd_kafka_message_timestamp(message, &kind)
-    lane.pointee.sink.unsafelyUnwrapped.pointee.take(
-      Record(
-        source: lane.pointee.lastSource, input: lane.pointee.lastInput, partition: message.pointee.partition,
-        offset: message.pointee.offset, timestamp: kind == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : time,
-        key: message.pointee.key.map { UnsafeRawBufferPointer(start: $0, count: message.pointee.key_len) },
-        value: message.pointee.payload.map { UnsafeRawBufferPointer(start: $0, count: message.pointee.len) },
-        headers: KafkaHeaders(message: message)))
+    let record = Record(
+      source: lane.pointee.lastSource, input: lane.pointee.lastInput, partition: message.pointee.partition,
+      offset: message.pointee.offset, timestamp: kind == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : time,
+      key: message.pointee.key.map { UnsafeRawBufferPointer(start: $0, count: message.pointee.key_len) },
+      value: message.pointee.payload.map { UnsafeRawBufferPointer(start: $0, count: message.pointee.len) },
+      headers: KafkaHeaders(message: message))
+    lane.pointee.sink.unsafelyUnwrapped._withUnsafeGuaranteedRef { $0.sink.take(record) }
     lane.pointee.taken += 1
     lane.pointee.takenBytes += message.pointee.len
     if lane.pointee.taken >= lane.pointee.limit { rd_kafka_yield(lane.pointee.client) }
   }
+}
+
+/// Who takes the records of a poll, held so that a record costs no reference count: the poll keeps it alive.
+final class SinkHolder {
+  let sink: any RecordSink
+  init(_ sink: any RecordSink) { self.sink = sink }
 }
