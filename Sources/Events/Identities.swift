@@ -17,6 +17,8 @@ public struct IDTable: ~Copyable {
   private var arenaCapacity: Int
   /// Number of slots handed out, gaps included.
   public private(set) var count = 0
+  /// Called before anything that others may be reading moves.
+  var beforeMove: (() -> Void)?
 
   /// Ids of up to 16 bytes stand here, longer ones in the arena.
   private struct Entry {
@@ -161,6 +163,7 @@ public struct IDTable: ~Copyable {
 
   private mutating func keep(_ id: UnsafeRawBufferPointer) {
     if arenaCount + id.count + 4 > arenaCapacity {
+      beforeMove?()
       let bigger = max(arenaCapacity * 2, arenaCount + id.count + 4)
       let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: bigger)
       moved.update(from: arena, count: arenaCount)
@@ -181,6 +184,7 @@ public struct IDTable: ~Copyable {
   }
 
   private mutating func grow(to least: Int) {
+    beforeMove?()
     var size = (mask + 1) * 2
     while size / 2 < least { size *= 2 }
     let moved = UnsafeMutablePointer<Entry>.allocate(capacity: size / 2)
@@ -236,15 +240,30 @@ public struct Symbols: Sendable {
   public subscript(_ symbol: UInt16) -> String { words[Int(symbol)] }
 }
 
-/// Every id and word the worker has met. Owned by the sequencer's thread; other stages only read it during a turn.
+/// Every id and word the worker has met. Owned by the road's thread, which adds to them while it reads records; other
+/// stages only look up what stood there when their turn began, and nothing of that changes or moves meanwhile.
 public final class Identities: @unchecked Sendable {
   // One thread owns them: no access needs a run-time check.
   @exclusivity(unchecked) public var viewers: IDTable
   @exclusivity(unchecked) public var titles: IDTable
   @exclusivity(unchecked) public var symbols = Symbols()
+  /// Called before a table moves or a word is added, both rare: returns when nobody else reads them.
+  public var waitForReaders: (() -> Void)? {
+    didSet {
+      viewers.beforeMove = waitForReaders
+      titles.beforeMove = waitForReaders
+    }
+  }
 
   public init(viewers: Int = 1024, titles: Int = 1024) {
     self.viewers = IDTable(expecting: viewers)
     self.titles = IDTable(expecting: titles)
+  }
+
+  /// A word's symbol, a new one if it has none.
+  public func symbol(_ word: String) -> UInt16 {
+    if let found = symbols.find(word) { return found }
+    waitForReaders?()
+    return symbols.symbol(word)
   }
 }

@@ -100,7 +100,7 @@ public struct TitleFold: ~Copyable {
   /// - Returns: Slots to publish anew, ascending; they are marked.
   public mutating func sweep(at time: Int64) -> [UInt32] {
     var moved: [UInt32] = []
-    for slot in 0..<UInt32(min(table.slots, ids.titles.count)) {
+    for slot in 0..<UInt32(table.slots) {
       let row = table.row(slot)
       guard row.pointee.isAlive, owns(slot) else { continue }
       let facts = catalog.title(slot)

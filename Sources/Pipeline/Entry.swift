@@ -32,26 +32,23 @@ extension UnsafeMutablePointer where Pointee == Entry {
 }
 
 /// 64 KiB of entries of one partition, aligned to its size, so that an entry finds its chunk by its address.
+///
+/// Payloads stand beside it in blocks that double in size and never move: a turn folds those it has while further ones
+/// are taken in.
 struct Chunk {
   static let byteCount = 65536
-  static let headerBytes = 128
+  static let headerBytes = 256
   static let capacity = (byteCount - headerBytes) / MemoryLayout<Entry>.stride
-
-  private struct Header {
-    var payload: UnsafeMutableRawPointer?
-    var payloadCount: Int
-    var payloadCapacity: Int
-  }
+  private static let firstBlock = 4096
+  /// They reach as far as a place of 32 bits does.
+  private static let mostBlocks = 20
+  /// Blocks that stay for the chunk's next use: 252 KiB.
+  private static let keptBlocks = 6
 
   let base: UnsafeMutableRawPointer
 
   /// An empty chunk in 64 KiB of zeroed memory at a 64 KiB border.
-  static func make(in base: UnsafeMutableRawPointer) -> Chunk {
-    let chunk = Chunk(base: base)
-    chunk.base.bindMemory(to: Header.self, capacity: 1)
-      .initialize(to: Header(payload: nil, payloadCount: 0, payloadCapacity: 0))
-    return chunk
-  }
+  static func make(in base: UnsafeMutableRawPointer) -> Chunk { Chunk(base: base) }
 
   /// The chunk an entry stands in.
   static func holding(_ entry: UnsafeMutablePointer<Entry>) -> Chunk {
@@ -59,44 +56,62 @@ struct Chunk {
   }
 
   var entries: UnsafeMutablePointer<Entry> { (base + Chunk.headerBytes).assumingMemoryBound(to: Entry.self) }
-  private var header: UnsafeMutablePointer<Header> { base.assumingMemoryBound(to: Header.self) }
+  /// Place behind the last payload.
+  private var payloadEnd: UnsafeMutablePointer<Int> { base.assumingMemoryBound(to: Int.self) }
+  private var blocks: UnsafeMutablePointer<UnsafeMutableRawPointer?> {
+    (base + MemoryLayout<Int>.stride).assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
+  }
 
+  private static func size(ofBlock number: Int) -> Int { firstBlock << number }
+  private static func start(ofBlock number: Int) -> Int { firstBlock << number - firstBlock }
+  private static func block(at place: Int) -> Int {
+    Int.bitWidth - 1 - (place / firstBlock + 1).leadingZeroBitCount
+  }
+
+  /// Keeps a payload behind the others, in one piece; its place.
   func appendPayload(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
-    let count = header.pointee.payloadCount
-    if count + bytes.count > header.pointee.payloadCapacity {
-      let capacity = max(header.pointee.payloadCapacity * 2, count + bytes.count, 4096)
-      let moved = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
-      if let old = header.pointee.payload {
-        moved.copyMemory(from: old, byteCount: count)
-        old.deallocate()
-      }
-      header.pointee.payload = moved
-      header.pointee.payloadCapacity = capacity
+    var place = payloadEnd.pointee
+    var number = Chunk.block(at: place)
+    while place + bytes.count > Chunk.start(ofBlock: number + 1) {
+      number += 1
+      place = Chunk.start(ofBlock: number)
     }
-    (header.pointee.payload! + count).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
-    header.pointee.payloadCount = count + bytes.count
-    return UInt32(count)
+    precondition(number < Chunk.mostBlocks, "payloads of one chunk fit 32 bits")
+    let block = blocks[number] ?? .allocate(byteCount: Chunk.size(ofBlock: number), alignment: 16)
+    blocks[number] = block
+    (block + (place - Chunk.start(ofBlock: number))).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
+    payloadEnd.pointee = place + bytes.count
+    return UInt32(place)
   }
 
   func payload(of event: UnsafePointer<Event>) -> Payload {
     guard event.pointee.payloadCount > 0 else { return .empty }
+    let place = Int(event.pointee.payloadStart)
+    let number = Chunk.block(at: place)
     return Payload(
       UnsafeMutableRawBufferPointer(
-        start: header.pointee.payload! + Int(event.pointee.payloadStart), count: Int(event.pointee.payloadCount)))
+        start: blocks[number].unsafelyUnwrapped + (place - Chunk.start(ofBlock: number)),
+        count: Int(event.pointee.payloadCount)))
   }
 
-  var heldBytes: Int { Chunk.byteCount + header.pointee.payloadCapacity }
+  var heldBytes: Int {
+    (0..<Chunk.mostBlocks).reduce(Chunk.byteCount) { $0 + (blocks[$1] == nil ? 0 : Chunk.size(ofBlock: $1)) }
+  }
 
-  /// Makes it empty for its next use; a payload arena beyond 256 KiB is given back.
+  /// Makes it empty for its next use; large blocks are given back.
   func clear() {
-    header.pointee.payloadCount = 0
-    if header.pointee.payloadCapacity > 256 << 10 {
-      header.pointee.payload?.deallocate()
-      header.pointee.payload = nil
-      header.pointee.payloadCapacity = 0
-    }
+    guard payloadEnd.pointee > 0 else { return }
+    payloadEnd.pointee = 0
+    free(from: Chunk.keptBlocks)
   }
 
   /// Lets go of its payload; the memory of the chunk itself is its slab's.
-  func free() { header.pointee.payload?.deallocate() }
+  func free() { free(from: 0) }
+
+  private func free(from first: Int) {
+    for number in first..<Chunk.mostBlocks {
+      blocks[number]?.deallocate()
+      blocks[number] = nil
+    }
+  }
 }

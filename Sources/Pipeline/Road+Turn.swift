@@ -47,9 +47,8 @@ extension Road {
     }
   }
 
-  /// Folds a turn in its order.
+  /// Folds a turn in its order; every id of it has its room (``makeRoom()``).
   func fold(_ order: [UnsafeMutablePointer<Entry>], idleFrontier: Int64, turn: UInt64) -> Outcome {
-    makeRoom()
     var outcome = Outcome()
     arms?.begin(order.count)
     order.withUnsafeBufferPointer { order in
@@ -152,7 +151,8 @@ extension Road {
     return true
   }
 
-  private func makeRoom() {
+  /// Rows for every id met so far, those of the next turn among them.
+  func makeRoom() {
     viewers.reserve(ids.viewers.count)
     titles.reserve(ids.titles.count)
     catalog.reserve(ids.titles.count)

@@ -54,6 +54,7 @@ public final class RoadBench {
     }
     manifest.turn += 1
     let start = clock.monotonicNs
+    road.makeRoom()
     let outcome = road.fold(order, idleFrontier: .min, turn: manifest.turn)
     let spent = clock.monotonicNs - start
     manifest.eventsFolded += UInt64(outcome.events)

@@ -66,8 +66,6 @@ extension Worker {
     }
     plan.ranges += referenceRanges()
     guard append(plan) else { return }
-    let planned = clock.monotonicNs
-    defer { status.stages.add(.fold, clock.monotonicNs - planned) }
     let letters = intake.referenceDeadLetters
     intake.referenceDeadLetters.removeAll()
     intake.reference.removeAll()
@@ -212,9 +210,8 @@ extension Worker {
     _ plan: TurnPlan, takes: [Int], referenceLetters: [(source: UInt16, offset: Int64, letter: DeadLetter)]
   ) throws(WorkerFault) {
     manifest.turn = plan.turn
-    merge.merge(rank.map { intake.inputs[$0].queue }, take: takes, into: &order)
     if !plan.reference.isEmpty { road.apply(ReferenceRows.read(plan.reference), lastMergeTime: manifest.lastMergeTime) }
-    let outcome = road.fold(order, idleFrontier: plan.idleFrontier, turn: plan.turn)
+    let outcome = try foldWhileReading(plan, takes)
     for (source, offset, letter) in referenceLetters { try send(letter, source: source, offset: offset) }
     for entry in outcome.deadLetters {
       let chunk = Chunk.holding(entry)
@@ -242,6 +239,36 @@ extension Worker {
     manifest.eventsFolded += UInt64(outcome.events)
     publisher.noteFolded(recordTime: outcome.lastRecordTime)
     changedSinceCheckpoint = true
+  }
+
+  /// Where shards have threads, the first one has its own too for a long turn, and this one reads on: what it reads stands
+  /// behind the turn's entries and has no row yet, so neither sees the other.
+  private func foldWhileReading(_ plan: TurnPlan, _ takes: [Int]) throws(WorkerFault) -> Road.Outcome {
+    road.makeRoom()
+    let queues = rank.map { intake.inputs[$0].queue }
+    var outcome = Road.Outcome()
+    var spent: Int64 = 0
+    defer { status.stages.add(.fold, spent) }
+    func fold() {
+      let began = clock.monotonicNs
+      merge.merge(queues, take: takes, into: &order)
+      outcome = road.fold(order, idleFrontier: plan.idleFrontier, turn: plan.turn)
+      spent = clock.monotonicNs - began
+    }
+    guard let folder, takes.reduce(0, +) >= options.leastAside else {
+      fold()
+      return outcome
+    }
+    var fault: WorkerFault?
+    withoutActuallyEscaping(fold) { fold in
+      folder.start(fold)
+      do throws(WorkerFault) {
+        while !folder.isFree, intake.heldBytes < options.alignMaxBytes, try poll(timeoutMs: 0) > 0 {}
+      } catch { fault = error }
+      folder.wait()
+    }
+    if let fault { throw fault }
+    return outcome
   }
 
   func send(_ letter: DeadLetter, source: UInt16, offset: Int64) throws(WorkerFault) {

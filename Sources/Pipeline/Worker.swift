@@ -21,6 +21,8 @@ public final class Worker {
   public let road: Road
   let alignment: Alignment
   var merge = TurnMerge()
+  /// Folds long turns while the road's thread reads on; nil = one thread does both.
+  let folder: BackgroundThread?
   var order: [UnsafeMutablePointer<Entry>] = []
   /// Indices of inputs in the order (topic, partition).
   var rank: [Int] = []
@@ -90,6 +92,8 @@ public final class Worker {
     self.clock = clock
     intake = Intake(decoder: decoder, sha256: options.sha256)
     road = Road(options: options, ids: ids, onOneThread: onOneThread)
+    folder = road.hasThreads ? BackgroundThread() : nil
+    ids.waitForReaders = folder.map { folder in { folder.wait() } }
     alignment = Alignment(maxWaitNs: Int64(options.alignMaxWaitMs) * 1_000_000)
     saver = SaverThread(store: state, clock: clock, inline: onOneThread)
     breaker = DeadLetterBreaker(share: options.deadLetterShare)
@@ -113,18 +117,11 @@ public final class Worker {
 
   var version: Version { Version(lineage: manifest.lineage, epoch: manifest.epoch, turn: manifest.turn) }
 
-  private static let pollsAhead = 3
-
   /// One round of the loop. Returns false once a run that ends by itself is done.
   public func step(waitMs: Int) throws(WorkerFault) -> Bool {
-    let isIdle = publisher.isIdle && !saver.isBusy && !road.hasUnpublished
-    var polled = try poll(timeoutMs: isIdle ? waitMs : min(waitMs, 1))
-    // A decoded record takes a quarter of what the client holds for it: while it is ahead, reading goes first.
-    var more = polled == options.pollLimit ? Self.pollsAhead : 0
-    while more > 0, intake.heldBytes < options.alignMaxBytes / 2 {
-      polled = try poll(timeoutMs: 0)
-      more = polled == options.pollLimit ? more - 1 : 0
-    }
+    let isIdle = publisher.isIdle && !saver.isBusy && !road.hasUnpublished && !road.rankings.isUnderWay
+    // Where the last turn left some, the next one waits for nothing.
+    let polled = try poll(timeoutMs: fullTurns > 0 ? 0 : isIdle ? waitMs : min(waitMs, 1))
     try collectCheckpoint(waiting: false)
     if !referenceIsComplete { try completeReference() }
     if breaker.isOpen || opensBreaker() {
@@ -258,6 +255,7 @@ public final class Worker {
   /// Lets go of everything without saving; what needs no answer from outside first.
   public func close() {
     saver.stop()
+    folder?.stop()
     road.stop()
     plans.close()
     state.close()

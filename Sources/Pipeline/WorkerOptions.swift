@@ -30,7 +30,10 @@ public struct WorkerOptions: Sendable {
   public var turnLimit = 12_288
   /// Entries that go through a stage together: theirs and their effects stay in the nearest cache from stage to stage.
   public var blockLimit = 1024
-  public var pollLimit = 8192
+  /// Records read at a time: some 2 ms of reading, after which it is seen whether the turn under way has ended.
+  public var pollLimit = 4096
+  /// Entries from which on a turn folds on a thread of its own: fewer are not worth two wake-ups.
+  public var leastAside = 2048
   public var checkpointIntervalMs = 1000
   public var planKeepMs: Int64 = 7 * 86_400_000
   /// Room they may take; beyond it the oldest go before their time.

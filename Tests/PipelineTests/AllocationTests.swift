@@ -63,6 +63,7 @@ import Testing
         place.initialize(to: Entry(event: event, role: .event, isFirst: true, hash: serial))
       }
     }
+    road.makeRoom()
     func fold() { _ = road.fold(order, idleFrontier: .min, turn: serial) }
     for _ in 0..<20 {
       fill()

@@ -81,13 +81,15 @@ import Testing
     #expect(thrice.folded == once.folded * 3)
   }
 
-  @Test(arguments: [(2, 8), (2, 64), (3, 16), (4, 8), (4, 1024)])
-  func `threads fold what one thread folds, in blocks of any size`(shards: Int, block: Int) throws {
+  @Test(arguments: [(2, 8, 2048), (2, 64, 1), (2, 1024, 1), (3, 16, 10), (4, 8, 1), (4, 1024, 2048)])
+  func `threads fold what one thread folds, in blocks of any size`(shards: Int, block: Int, aside: Int) throws {
     var options = World.options(shards: shards)
     options.blockLimit = block
+    options.leastAside = aside
     options.untilCaughtUp = true
     let world = World(Timeline(), options: options)
     world.usesThreads = true
+    world.expectedIDs = 1
     for phase in world.timeline.phases.indices { world.timeline.produce(phase, to: world.log) }
     world.clock.setWall(ms: Timeline.start + 86_400_000)
     try world.begin()

@@ -28,6 +28,8 @@ final class World {
   var eachStep: (Worker) -> Void = { _ in }
   /// Shards and saver on threads of their own.
   var usesThreads = false
+  /// Viewers and titles for which there is room at the start.
+  var expectedIDs = 64
   /// Most steps one phase may take.
   var patience = 2000
 
@@ -69,7 +71,7 @@ final class World {
 
   /// A new process over what is there.
   func begin() throws {
-    let ids = Identities(viewers: 64, titles: 64)
+    let ids = Identities(viewers: expectedIDs, titles: expectedIDs)
     store = MemoryStore(shelf: shelf, faults: faults)
     worker = Worker(
       options: options, decoder: Decoder(mapping: Envelope.mapping, options: DecodeOptions(), ids: ids), ids: ids,

@@ -232,7 +232,7 @@ extension Decoder {
     if let known = platforms.find(token) {
       event.platform = known
     } else {
-      event.platform = platforms.add(token, &ids.symbols)
+      event.platform = platforms.add(token, ids)
     }
   }
 

@@ -240,8 +240,8 @@ struct WordCache {
   }
 
   @inline(never)
-  mutating func add(_ token: Token, _ symbols: inout Symbols) -> UInt16 {
-    let symbol = symbols.symbol(String(decoding: token.bytes, as: UTF8.self).lowercased())
+  mutating func add(_ token: Token, _ ids: Identities) -> UInt16 {
+    let symbol = ids.symbol(String(decoding: token.bytes, as: UTF8.self).lowercased())
     if let word = ShortWord(token.start, token.count) { words[WordCache.place(word)] = (word, symbol) }
     return symbol
   }
