@@ -50,6 +50,8 @@ public final class Worker {
   var fullTurns = 0
   /// The feature store answered, at the start or since.
   var storeIsOpen = false
+  /// Reading ended while a turn folded: said once the turn is whole.
+  var readingFault: WorkerFault?
   /// Since when the log has only given errors; 0 = it does not.
   var logTroubleSince: Int64 = 0
   var savingOffsets: [(source: UInt16, next: Int64)] = []
@@ -151,6 +153,7 @@ public final class Worker {
 
   func poll(timeoutMs: Int) throws(WorkerFault) -> Int {
     defer { intake.settle() }
+    if let fault = readingFault { throw fault }
     do {
       let limit = publisher.isRecovering ? min(options.pollLimit, Self.shortTurn) : options.pollLimit
       let count = try source.poll(timeoutMs: timeoutMs, limit: limit, into: intake)
