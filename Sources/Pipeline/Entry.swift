@@ -77,8 +77,11 @@ struct Chunk {
       place = Chunk.start(ofBlock: number)
     }
     precondition(number < Chunk.mostBlocks, "payloads of one chunk fit 32 bits")
-    let block = blocks[number] ?? .allocate(byteCount: Chunk.size(ofBlock: number), alignment: 16)
-    blocks[number] = block
+    // One that stands already is not touched: it may be read at this moment.
+    if blocks[number] == nil {
+      blocks[number] = .allocate(byteCount: Chunk.size(ofBlock: number), alignment: 16)
+    }
+    let block = blocks[number].unsafelyUnwrapped
     (block + (place - Chunk.start(ofBlock: number))).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
     payloadEnd.pointee = place + bytes.count
     return UInt32(place)
