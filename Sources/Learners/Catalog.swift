@@ -90,7 +90,7 @@ public final class Catalog: @unchecked Sendable {
       if let row { put(row, at: slot, ids) } else { remove(slot) }
       return [slot]
     case .source(let id, let row):
-      let symbol = ids.symbols.symbol(id)
+      let symbol = ids.symbol(id)
       uptimes[symbol] = row.map { ($0.uptime, $0.timestamp) }
       var changed: [UInt32] = []
       for slot in 0..<UInt32(ids.titles.count) where slot < UInt32(slots) {
@@ -161,11 +161,11 @@ public final class Catalog: @unchecked Sendable {
     var name = row.title
     name.withUTF8 { title.pointee.name.append(contentsOf: UnsafeRawBufferPointer($0)) }
     title.pointee.platforms.removeAll()
-    for platform in row.platforms { title.pointee.platforms.append(ids.symbols.symbol(platform)) }
+    for platform in row.platforms { title.pointee.platforms.append(ids.symbol(platform)) }
     title.pointee.uptime = uptime(title.pointee)
     var symbols: [UInt16] = []
     for genre in row.genres {
-      let symbol = ids.symbols.symbol(genre)
+      let symbol = ids.symbol(genre)
       if symbol != 0, !symbols.contains(symbol) { symbols.append(symbol) }
     }
     var embedding = row.embedding ?? []

@@ -3,7 +3,7 @@ import Telemetry
 
 /// A thread that does one piece of work at a time beside its owner's.
 ///
-/// The owner is one thread; a hand-over costs two wake-ups (8-30 us), which a turn of thousands of events shares.
+/// One thread owns it at a time; a hand-over costs two wake-ups (8-30 us), which a turn of thousands of events shares.
 final class BackgroundThread: @unchecked Sendable {
   private let begin = DispatchSemaphore(value: 0)
   private let done = DispatchSemaphore(value: 0)

@@ -97,10 +97,6 @@ struct Chunk {
         count: Int(event.pointee.payloadCount)))
   }
 
-  var heldBytes: Int {
-    (0..<Chunk.mostBlocks).reduce(Chunk.byteCount) { $0 + (blocks[$1] == nil ? 0 : Chunk.size(ofBlock: $1)) }
-  }
-
   /// Makes it empty for its next use; large blocks are given back.
   func clear() {
     guard payloadEnd.pointee > 0 else { return }

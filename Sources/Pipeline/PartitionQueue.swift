@@ -139,9 +139,6 @@ struct PartitionQueue {
     }
   }
 
-  /// Bytes of decoded records waiting here.
-  var heldBytes: Int { chunks[head...].reduce(0) { $0 + $1.heldBytes } }
-
   /// Gives everything back; the queue may not be used afterwards.
   mutating func release() { drop(count) }
 }

@@ -2,7 +2,7 @@ import Events
 import Learners
 import Ports
 
-/// Folding a planned turn and letting its effects out.
+/// Folding a planned turn, beside reading where shards have threads, and sending what follows from it.
 extension Worker {
   /// Folds a planned turn and lets its effects out.
   func fold(

@@ -1,5 +1,4 @@
 import Events
-import Learners
 import Ports
 import Telemetry
 

@@ -18,7 +18,7 @@ final class ProfileBench {
     worker = StoryWorker(options)
     fold = ViewerFold(table: worker.viewers, catalog: worker.catalog, ids: worker.ids, options: options)
     _ = worker.ids.viewers.slot("u")
-    _ = worker.ids.symbols.symbol("drama")
+    _ = worker.ids.symbol("drama")
     worker.reserve()
   }
 
