@@ -28,6 +28,9 @@ struct LatencyProbe: Verb {
   var span =
     3_600_000
 
+  /// How long a batch of those that are not polled waits for more, as producers have it. The in-process broker walks
+  /// its batches one by one from the oldest it keeps, and would be all that is measured after some seconds of small ones.
+  private static let lingerMs = 10.0
   /// Viewers that are polled; each rests for 25 s at 200 probes a second.
   private static let distinct = 5000
   /// Before the first probe: event time has jumped since the backlog, and the hours between are judged once.
@@ -35,7 +38,7 @@ struct LatencyProbe: Verb {
 
   func run(_ context: Context) throws {
     let feed = try KafkaFeed(
-      KafkaConfig(brokers: brokers, group: "bench", joinsGroup: false), topics: topics, lingerMs: rate == 0 ? 5 : 2)
+      KafkaConfig(brokers: brokers, group: "bench", joinsGroup: false), topics: topics, lingerMs: Self.lingerMs)
     defer { feed.close() }
     var traffic = BenchTraffic(viewers: viewers, titles: titles, seed: UInt64(seed))
     if rate == 0 {
@@ -48,7 +51,10 @@ struct LatencyProbe: Verb {
     } else {
       var poller = try Poller(redis: RawRedis(redis), prefix: prefix)
       if probes > 0 { try poller.learn(Self.distinct) }
-      try produce(&traffic, feed, &poller)
+      let probing = try KafkaFeed(
+        KafkaConfig(brokers: brokers, group: "bench", joinsGroup: false), topics: topics, lingerMs: 0)
+      defer { probing.close() }
+      try produce(&traffic, feed, probing, &poller)
       FileSystem.write(into, Array(poller.answers.utf8))
     }
     guard feed.flush(timeoutMs: 120_000) else {
@@ -68,7 +74,9 @@ struct LatencyProbe: Verb {
     }
   }
 
-  private func produce(_ traffic: inout BenchTraffic, _ feed: KafkaFeed, _ poller: inout Poller) throws {
+  private func produce(
+    _ traffic: inout BenchTraffic, _ feed: KafkaFeed, _ probing: KafkaFeed, _ poller: inout Poller
+  ) throws {
     let clock = SystemClock()
     let began = clock.monotonicNs
     let length = Int64(Double(events) / Double(rate) * 1e9)
@@ -88,11 +96,12 @@ struct LatencyProbe: Verb {
         if Double(probed) * 1e9 < Double(now - Self.settlingNs) * Double(probes) {
           let viewer = Array("probe-\(probed % Self.distinct)".utf8)
           poller.add(viewer, at: clock.monotonicNs - began)
-          try send(&traffic, feed, at: time, viewer: viewer)
+          try send(&traffic, probing, at: time, viewer: viewer)
           probed += 1
         }
       }
       feed.serve()
+      probing.serve()
       try poller.look { clock.monotonicNs - began }
       usleep(200)
     }
