@@ -37,8 +37,8 @@ struct LatencyProbe: Verb {
   private static let settlingNs: Int64 = 1_000_000_000
 
   func run(_ context: Context) throws {
-    let feed = try KafkaFeed(
-      KafkaConfig(brokers: brokers, group: "bench", joinsGroup: false), topics: topics, lingerMs: Self.lingerMs)
+    let kafka = KafkaConfig(brokers: brokers, group: "bench", joinsGroup: false)
+    let feed = try KafkaFeed(kafka, topics: topics, lingerMs: Self.lingerMs)
     defer { feed.close() }
     var traffic = BenchTraffic(viewers: viewers, titles: titles, seed: UInt64(seed))
     if rate == 0 {
@@ -51,12 +51,16 @@ struct LatencyProbe: Verb {
     } else {
       var poller = try Poller(redis: RawRedis(redis), prefix: prefix)
       if probes > 0 { try poller.learn(Self.distinct) }
-      let probing = try KafkaFeed(
-        KafkaConfig(brokers: brokers, group: "bench", joinsGroup: false), topics: topics, lingerMs: 0)
+      let probing = try KafkaFeed(kafka, topics: topics, lingerMs: 0)
       defer { probing.close() }
       try produce(&traffic, feed, probing, &poller)
       FileSystem.write(into, Array(poller.answers.utf8))
+      try finish(probing)
     }
+    try finish(feed)
+  }
+
+  private func finish(_ feed: KafkaFeed) throws {
     guard feed.flush(timeoutMs: 120_000) else {
       throw Failure(ExitCode.unavailable, "the brokers did not take \(feed.failed) records")
     }
