@@ -6,7 +6,7 @@ import Telemetry
 ///
 /// Writes at once while little has changed and coalesces under load: after a flush of more than one batch, which took c
 /// of the road's time, the next begins c later, at most `maxDelayMs`; between batches events are read and folded. While a
-/// backlog is folded, when what it writes is old anyway, every batch is followed by 49 times its own time for the fold,
+/// backlog is folded, when what it writes is old anyway, every batch is followed by 199 times its own time for the fold,
 /// at most ``backlogDelayNs``. What waits is a bit a key, never an event.
 public final class Publisher {
   /// Most rows encoded into one batch; keeps a single step short, and shorter while somebody waits for what is new.
@@ -26,7 +26,7 @@ public final class Publisher {
   private let store: any FeatureStore
   private let clock: any WorkerClock
   private let maxDelayNs: Int64
-  private static let backlogDelayNs: Int64 = 500_000_000
+  private static let backlogDelayNs: Int64 = 2_000_000_000
   /// The batch encoded last; the store copies it when it takes it over.
   private var sink = StoreFeatureSink(batch: FeatureBatch(version: .zero))
   /// It is encoded and not handed over.
@@ -97,6 +97,8 @@ public final class Publisher {
     if untaken.count > 10_000 { untaken.removeFirst(5000) }
   }
 
+  /// Nothing goes on before the store answers.
+  var isWaiting: Bool { store.inFlight > 0 && hasBatch }
   var isIdle: Bool { !hasBatch && store.inFlight == 0 && pendingAlerts.isEmpty }
 
   /// - Parameter expecting: What the store had when it was last heard of.
@@ -213,7 +215,7 @@ public final class Publisher {
     if hasBatch, !isAhead { _ = submit(road) }
     flushCostNs += clock.monotonicNs - start
     if hasBacklog, !isRecovering || isDrained {
-      pause(flushCostNs * 49, atMost: max(maxDelayNs, Self.backlogDelayNs))
+      pause(flushCostNs * 199, atMost: max(maxDelayNs, Self.backlogDelayNs))
     } else if isDrained {
       pause(isOneBatch ? 0 : flushCostNs, atMost: maxDelayNs)
     }

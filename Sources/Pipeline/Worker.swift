@@ -1,4 +1,5 @@
 import Events
+import Glibc
 import Kernels
 import Learners
 import Ports
@@ -252,6 +253,8 @@ public final class Worker {
         if mustCheckpointFirst { _ = try checkpointIfDue() }
       }
       try publish(force: true)
+      // The store has what it can take at once, and needs a processor too.
+      if publisher.isWaiting { usleep(50) }
     }
   }
 
@@ -267,34 +270,29 @@ public final class Worker {
     source.close()
   }
 
-  /// Partitions that are far ahead wait above the byte limit; the one that holds the others never does.
+  /// Partitions that are far ahead wait above the byte limit. Whoever holds the others never does: one that waited goes on
+  /// as soon as the others have passed it, whatever is held by then, since nothing else would let it shrink.
   private func holdBackWhereFull() {
     let held = intake.heldBytes
     status.heldBytes = held
     guard !breaker.isOpen else { return }
-    let starved = neededByReplay.filter { intake.inputs[$0].isPaused }
-    if !starved.isEmpty {
-      for i in starved { intake.inputs[i].isPaused = false }
-      source.resume(starved.map { UInt16($0) })
+    let isFull = held > options.alignMaxBytes
+    let waiting = intake.inputs.indices.filter { intake.inputs[$0].isPaused }
+    guard isFull || !waiting.isEmpty else { return }
+    let bound = currentBound()
+    let needed = neededByReplay
+    func mayWait(_ i: Int) -> Bool {
+      !needed.contains(i) && intake.inputs[i].queue.lastTime > bound.time && intake.inputs[i].queue.count > 0
     }
-    if held > options.alignMaxBytes {
-      let bound = currentBound()
-      var pause: [UInt16] = []
-      let needed = neededByReplay
-      for i in intake.inputs.indices
-      where !needed.contains(i) && !intake.inputs[i].isPaused && !intake.inputs[i].topic.isReference {
-        if intake.inputs[i].queue.lastTime > bound.time, intake.inputs[i].queue.count > 0 {
-          intake.inputs[i].isPaused = true
-          pause.append(UInt16(i))
-        }
-      }
-      if !pause.isEmpty { source.pause(pause) }
-    } else if held < options.alignMaxBytes / 2 {
-      let paused = intake.inputs.indices.filter { intake.inputs[$0].isPaused }
-      guard !paused.isEmpty else { return }
-      for i in paused { intake.inputs[i].isPaused = false }
-      source.resume(paused.map { UInt16($0) })
+    let going = waiting.filter { held < options.alignMaxBytes / 2 || !mayWait($0) }
+    for i in going { intake.inputs[i].isPaused = false }
+    if !going.isEmpty { source.resume(going.map { UInt16($0) }) }
+    guard isFull else { return }
+    let stopping = intake.inputs.indices.filter {
+      !intake.inputs[$0].isPaused && !intake.inputs[$0].topic.isReference && mayWait($0)
     }
+    for i in stopping { intake.inputs[i].isPaused = true }
+    if !stopping.isEmpty { source.pause(stopping.map { UInt16($0) }) }
   }
 
   /// True once every partition has shown the record that was folded last, or has it no more.

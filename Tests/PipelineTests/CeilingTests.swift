@@ -75,6 +75,25 @@ import Testing
     #expect(world.worker.road.totals[.late] == 0)
   }
 
+  @Test func `a partition that was held back for being ahead goes on when the others have passed it`() throws {
+    let world = world()
+    world.log.burst = 3000
+    // Records of partition 0 come far apart, those of 1 late and close together, those of 2 in between.
+    let spacing: [(from: Int64, each: Int64)] = [(0, 1000), (2_500_000, 100), (0, 400)]
+    let count = 20_000
+    for (partition, times) in spacing.enumerated() {
+      for n in 0..<count {
+        append(
+          world, n, partition: partition, at: Self.start + times.from + Int64(n) * times.each, viewer: n % 500,
+          title: n % 30)
+      }
+    }
+    try world.begin()
+    let most = try mostHeld(world) { $0.status.eventsFolded == UInt64(3 * count) }
+    #expect(most <= Self.ceiling + onePoll)
+    #expect(world.worker.road.totals[.late] == 0)
+  }
+
   @Test func `half of all events on one title leave that title as small as any`() throws {
     let world = world()
     world.options.learn.drift.maxBytes = 1 << 16
