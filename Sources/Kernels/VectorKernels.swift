@@ -74,6 +74,23 @@ public func lightestCells(
       Int32(places.count)))
 }
 
+/// The lightest of those cells, lightest first: their logarithms, as they stand 2^30 units of 256 ms after `time`, and
+/// places. All others have at least the last of these logarithms. 0 = it cannot tell.
+@inline(__always)
+public func lightestFew(
+  _ cells: UnsafeRawBufferPointer, at time: Int64, rate: UInt32, floor: Int32,
+  _ keys: UnsafeMutablePointer<Int32>, _ places: UnsafeMutablePointer<UInt16>, room: Int
+) -> Int {
+  guard let base = cells.baseAddress else { return 0 }
+  return Int(
+    ck_lightest_few(
+      base.assumingMemoryBound(to: UInt8.self), cells.count / 14, time, rate, floor, keys, places, Int32(room)))
+}
+
+/// The logarithm that these go by, of a normal float by its bits.
+@inline(__always)
+public func logarithm(ofFloat bits: UInt32) -> UInt32 { ck_log2(bits) }
+
 /// Asks for cache lines that a fold will soon change; changes nothing.
 @inline(__always)
 public func prefetch(_ from: UnsafeRawPointer, bytes: Int) { ck_prefetch_lines(from, (bytes + 63) / 64) }

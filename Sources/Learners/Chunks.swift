@@ -20,6 +20,10 @@ public struct RowChunks<Row: BitwiseCopyable>: @unchecked Sendable {
     directory[Int(slot >> Self.bits)].unsafelyUnwrapped + Int(slot & 4095)
   }
 
+  /// The chunk of this row was made.
+  @inline(__always)
+  func has(_ slot: UInt32) -> Bool { directory[Int(slot >> Self.bits)] != nil }
+
   /// Makes chunk `index`; true if it was missing.
   func make(_ index: Int) -> Bool {
     precondition(index < Self.ceiling, "more rows than a table can hold")

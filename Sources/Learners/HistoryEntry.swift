@@ -26,9 +26,34 @@ extension HistoryEntry {
     of entries: UnsafeMutableBufferPointer<HistoryCell>, at time: Int64, tauMs: Double,
     isBefore: (_ a: Int, _ b: Int) -> Bool
   ) -> Int {
-    var least = -1
-    var leastWeight = Double.infinity
-    func weigh(_ index: Int) {
+    var scale = Scale(entries: entries, time: time, tauMs: tauMs)
+    withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 64) { places in
+      let found = lightest(of: entries, at: time, tauMs: tauMs, places)
+      if found >= 0 {
+        for place in 0..<found { scale.weigh(Int(places[place]), isBefore) }
+      } else {
+        for index in entries.indices { scale.weigh(index, isBefore) }
+      }
+    }
+    return scale.least
+  }
+
+  /// Weighs one entry after another by the exponential and remembers which was least.
+  struct Scale {
+    let entries: UnsafeMutableBufferPointer<HistoryCell>
+    let time: Int64
+    let tauMs: Double
+    private(set) var least = -1
+    private var leastWeight = Double.infinity
+
+    init(entries: UnsafeMutableBufferPointer<HistoryCell>, time: Int64, tauMs: Double) {
+      self.entries = entries
+      self.time = time
+      self.tauMs = tauMs
+    }
+
+    @inline(__always)
+    mutating func weigh(_ index: Int, _ isBefore: (_ a: Int, _ b: Int) -> Bool) {
       let entry = entries[index].entry
       let weight = Double(entry.weight) * Elementary.exp(-Double(time - entry.time) / tauMs)
       if least < 0 || weight < leastWeight {
@@ -38,15 +63,6 @@ extension HistoryEntry {
         if entry.time < held.time || entry.time == held.time && isBefore(index, least) { least = index }
       }
     }
-    withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 64) { places in
-      let found = lightest(of: entries, at: time, tauMs: tauMs, places)
-      if found >= 0 {
-        for place in 0..<found { weigh(Int(places[place])) }
-      } else {
-        for index in entries.indices { weigh(index) }
-      }
-    }
-    return least
   }
 
   /// Places of those that may weigh least, ascending; how many, -1 where only the exponential tells.
@@ -54,14 +70,20 @@ extension HistoryEntry {
     of entries: UnsafeMutableBufferPointer<HistoryCell>, at time: Int64, tauMs: Double,
     _ places: UnsafeMutableBufferPointer<UInt16>
   ) -> Int {
-    // Of a logarithm to base 2, lost in 256 ms; a time constant below 7 hours does not fit.
-    let lost = 1.44269504088896340736 / tauMs * 256
-    guard let rate = UInt32(exactly: (lost * 0x1p48).rounded()) else { return -1 }
+    guard let rate = rate(tauMs: tauMs) else { return -1 }
     return lightestCells(
-      UnsafeRawBufferPointer(entries), at: time, rate: rate, floor: (127 - 900) << 16, slack: roughness, places)
+      UnsafeRawBufferPointer(entries), at: time, rate: rate, floor: floor, slack: roughness, places)
   }
 
-  /// .09 in units of 2^-16: a little over the most a chord of the logarithm lies below it, .0861, and what rounding
-  /// adds on either side.
-  private static let roughness: Int32 = 5898
+  /// Of a logarithm to base 2, lost in 256 ms, in units of 2^-48; nil = a time constant below 7 hours does not fit.
+  static func rate(tauMs: Double) -> UInt32? {
+    let lost = 1.44269504088896340736 / tauMs * 256
+    return UInt32(exactly: (lost * 0x1p48).rounded())
+  }
+
+  /// Logarithm below which the exponential loses digits, as `ck_lightest.h` counts.
+  static let floor: Int32 = (127 - 900) << 16
+
+  /// In units of 2^-16: the logarithms' error, 88, what rounding decay and times adds on either side, 5, and some more.
+  static let roughness: Int32 = 128
 }

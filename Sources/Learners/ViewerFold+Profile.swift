@@ -40,11 +40,15 @@ extension ViewerFold {
     if options.historyForm == .d7 { accumulate(row, event.pointee.viewer, facts, weight) }
     if found >= 0 {
       row.history[found] = HistoryCell(entry)
+      lightest.put(HistoryCell(entry), at: found, of: event.pointee.viewer)
       return
     }
     row.historyTitles.append(event.pointee.title)
     row.history.append(HistoryCell(entry))
-    if row.history.count > options.historyTitles { forget(row, at: event.pointee.time) }
+    let count = row.history.count
+    guard count > options.historyTitles else { return lightest.forget(event.pointee.viewer) }
+    lightest.put(HistoryCell(entry), at: count - 1, of: event.pointee.viewer)
+    forget(row, event.pointee.viewer, at: event.pointee.time)
   }
 
   /// D7: S <- decay S + w e, W <- decay W + w.
@@ -58,9 +62,9 @@ extension ViewerFold {
     row.pointee.s.historyCount += 1
   }
 
-  private mutating func forget(_ row: UnsafeMutablePointer<ViewerRow>, at time: Int64) {
+  private mutating func forget(_ row: UnsafeMutablePointer<ViewerRow>, _ slot: UInt32, at time: Int64) {
     let titles = row.historyTitles.values
-    let least = HistoryEntry.least(of: row.history.values, at: time, tauMs: options.historyTauMs) {
+    let least = lightest.least(of: row.history.values, slot, at: time) {
       ids.titles.bytes(titles[$0]).lexicographicallyPrecedes(ids.titles.bytes(titles[$1]))
     }
     row.historyTitles.swapRemove(at: least)

@@ -17,6 +17,7 @@ public struct ViewerFold: ~Copyable {
   public var publishing = DirtySet()
   public var saving = DirtySet()
   var idle = IdleQueue()
+  let lightest: LightestTable
   let kernels = VectorKernels.best
   let media = RewardTable.mediaV1
   let usesMedia: Bool
@@ -42,9 +43,12 @@ public struct ViewerFold: ~Copyable {
       isCapped || options.trust.replacesRatings
       || !options.folds.isDisjoint(with: [.affinity, .history, .decisions, .context, .memory])
     arena = table.arena(shard)
+    lightest = LightestTable(tauMs: options.historyTauMs)
     decay = Float(options.vectorDecay)
     step = 1 - options.vectorDecay
   }
+
+  deinit { lightest.free() }
 
   /// The same for an event in hand.
   public mutating func fold(_ event: Event, _ payload: Payload, into effect: inout Effect, tally: inout Tally) {
@@ -101,6 +105,7 @@ public struct ViewerFold: ~Copyable {
     guard event.pointee.viewer != Event.none else { return }
     prefetch(table.row(event.pointee.viewer), bytes: keepsLists ? MemoryLayout<ViewerRow>.stride : 128)
     if table.stride > 0 { prefetch(table.vector(event.pointee.viewer), bytes: table.stride * 4) }
+    if options.folds.contains(.history) { lightest.prefetch(event.pointee.viewer) }
   }
 
   /// Asks for the title's vector, and for what the viewer's lists begin with, about 8 events before the fold, when its
