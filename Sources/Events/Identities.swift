@@ -124,6 +124,10 @@ public struct IDTable: ~Copyable {
 
   public func hash(of slot: UInt32) -> UInt64 { entries[Int(slot)].hash }
 
+  /// Asks for what ``hash(of:)`` reads, some events ahead.
+  @inline(__always)
+  public func prefetchHash(of slot: UInt32) { ck_prefetch(entries + Int(slot)) }
+
   public func bytes(_ slot: UInt32) -> UnsafeRawBufferPointer {
     let entry = entries + Int(slot)
     let count = max(0, Int(entry.pointee.length))

@@ -106,12 +106,17 @@ public struct MetricFold: ~Copyable {
     guard let (node, metric) = target(event) else { return }
     prefetch(node.head, bytes: 32)
     prefetch(node.series(metric), bytes: 32)
+    prefetchShared(catalog.title(event.pointee.title), bytes: 32)
   }
 
-  /// Asks for the cell of that series: a few events ahead, when the node has come.
+  /// Asks for the cell of that series, and for the genres: a few events ahead, when the node and the facts have come.
   @inline(__always)
   public mutating func prefetchCell(_ event: UnsafePointer<Event>) {
-    guard let (node, metric) = target(event), let newest = node.series(metric).pointee.newest else { return }
+    guard let (node, metric) = target(event) else { return }
+    if let genres = catalog.title(event.pointee.title).pointee.genreSymbols.baseAddress {
+      prefetchShared(genres, bytes: 16)
+    }
+    guard let newest = node.series(metric).pointee.newest else { return }
     prefetch(newest, bytes: 24)
   }
 

@@ -43,14 +43,19 @@ final class DedupRing {
   var count: Int { Int(head - tail) }
   var byteCount: Int { capacity * 32 }
 
-  /// Asks for the cell of an id about 12 events before it is looked up, and for that of the id which will by then be
-  /// the oldest.
+  /// Events by which ``prefetch(_:)`` comes before the look-up.
+  static let ahead = 16
+
+  /// Asks for the cell of an id some events before it is looked up, and for that of the id which will by then be the
+  /// oldest, with the cells behind it that close the gap it leaves.
   @inline(__always)
   func prefetch(_ hash: UInt64) {
     Kernels.prefetch(cells + (Int(truncatingIfNeeded: hash) & mask), bytes: 8)
     guard tail > 0 else { return }
-    let leaving = ring[Int(truncatingIfNeeded: tail &+ 12) & (capacity - 1)].hash
-    Kernels.prefetch(cells + (Int(truncatingIfNeeded: leaving) & mask), bytes: 8)
+    let leaving = ring[Int(truncatingIfNeeded: tail &+ UInt64(Self.ahead)) & (capacity - 1)].hash
+    let place = Int(truncatingIfNeeded: leaving) & mask
+    Kernels.prefetch(cells + place, bytes: 8)
+    if place & 7 > 4 { Kernels.prefetch(cells + (place + 3) & mask, bytes: 8) }
   }
 
   /// True when the id was folded within the window; else remembers it.

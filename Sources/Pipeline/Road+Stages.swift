@@ -10,7 +10,11 @@ extension Road {
     let order = block.entries
     for i in order.indices {
       if i + Self.entriesAhead < order.count { prefetch(order[i + Self.entriesAhead], bytes: 128) }
-      if i + Self.idsAhead < order.count { dedup.prefetch(order[i + Self.idsAhead].event.pointee.idHash) }
+      if i + DedupRing.ahead < order.count {
+        let coming = order[i + DedupRing.ahead].event
+        dedup.prefetch(coming.pointee.idHash)
+        if shards > 1, coming.pointee.viewer != Event.none { ids.viewers.prefetchHash(of: coming.pointee.viewer) }
+      }
       let entry = order[i]
       if shards > 1 { entry.pointee.owner = owner(ofViewer: entry.event.pointee.viewer) }
       switch entry.pointee.role {
@@ -56,6 +60,7 @@ extension Road {
     let pending = pendingFolds.map { $0 + shard }
     var tally = shardTallies[shard]
     for i in order.indices {
+      ask(order, i)
       if i + Self.rowsAhead < order.count, isOwn(order[i + Self.rowsAhead], shard) {
         fold.pointee.prefetchRows(order[i + Self.rowsAhead].event)
       }
@@ -90,8 +95,16 @@ extension Road {
   /// How many events before its own a row, and a title's vector, are asked for.
   private static let rowsAhead = 16
   private static let vectorsAhead = 8
-  private static let idsAhead = 12
-  private static let entriesAhead = 24
+  private static let entriesAhead = 48
+
+  /// Asks for an entry well before anybody looks at it: it was written by another core, or went through another stage
+  /// long ago.
+  @inline(__always)
+  private func ask(_ order: UnsafeBufferPointer<UnsafeMutablePointer<Entry>>, _ i: Int) {
+    if i + Self.entriesAhead < order.count {
+      prefetchShared(order[i + Self.entriesAhead], bytes: MemoryLayout<Entry>.stride)
+    }
+  }
 
   @inline(__always)
   private func isOwn(_ entry: UnsafeMutablePointer<Entry>, _ shard: Int) -> Bool {
@@ -110,6 +123,7 @@ extension Road {
     let fold = titleFolds + shard
     var timer = sweeps[block.sweep]
     for i in order.indices {
+      ask(order, i)
       if i + Self.rowsAhead < order.count { fold.pointee.prefetchRow(order[i + Self.rowsAhead].event) }
       let entry = order[i]
       guard entry.pointee.role == .event else { continue }
@@ -157,6 +171,7 @@ extension Road {
     let fold = metricFold
     let effects = UnsafePointer(block.effects)
     for i in order.indices {
+      ask(order, i)
       if i + Self.rowsAhead < order.count { fold.pointee.prefetchNode(order[i + Self.rowsAhead].event) }
       if i + Self.vectorsAhead < order.count { fold.pointee.prefetchCell(order[i + Self.vectorsAhead].event) }
       let entry = order[i]
