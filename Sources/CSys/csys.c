@@ -22,7 +22,8 @@ int csys_processors(void) {
   return (int)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-/// Read by jemalloc, where it is linked: memory that is let go of is kept for half a minute. Messages are allocated in
-/// librdkafka's thread and freed in ours by the million; giving pages back and faulting them in again cost a tenth of
-/// the road.
-const char *malloc_conf = "dirty_decay_ms:30000";
+/// Read by jemalloc, where it is linked. Messages are allocated in librdkafka's thread and freed in ours by the million,
+/// and the first touch of a page costs more than what is then done with it: memory that is let go of is kept for half a
+/// minute, blocks of up to 16 MiB (fetch answers) too; and what those left is split for messages as well, where by
+/// default only runs up to 64 times what is asked for are. It halves the page faults of a catch-up.
+const char *malloc_conf = "dirty_decay_ms:30000,lg_extent_max_active_fit:16,oversize_threshold:16777216";

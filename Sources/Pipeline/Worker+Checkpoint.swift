@@ -7,12 +7,15 @@ extension Worker {
   /// Rows from which on a save begins early while nothing waits to be folded: the copy of more would hold up an event
   /// for longer than a few milliseconds.
   private static let earlyRows = 2500
+  /// A save begins so many times what the last one took after that one began: it takes a core from the fold meanwhile.
+  private static let costsApart: Int64 = 8
 
   /// Starts a save when one is due; every second, up to eight times as often where many rows change and nobody waits,
-  /// and less often where a save takes more than a fifth of that.
+  /// and less often where a save takes more than an eighth of that.
   func checkpointIfDue() throws(WorkerFault) -> Bool {
     let isEarly = !hasBacklog && road.unsavedRows >= Self.earlyRows
-    let interval = max(Int64(options.checkpointIntervalMs) * (isEarly ? 125_000 : 1_000_000), checkpointCostNs * 5)
+    let least = Int64(options.checkpointIntervalMs) * (isEarly ? 125_000 : 1_000_000)
+    let interval = max(least, checkpointCostNs * Self.costsApart)
     let isUrgent = mustCheckpointFirst && checkpointFault == nil
     guard changedSinceCheckpoint, !saver.isBusy, clock.monotonicNs - lastCheckpointNs >= interval || isUrgent
     else { return false }
