@@ -47,6 +47,14 @@ struct ListBlock: BitwiseCopyable {
   @inline(__always)
   func prefetch() { Kernels.prefetch(base, bytes: 1024) }
 
+  /// Asks for the last lines of the long lists: a search begins there, and so does what is appended.
+  @inline(__always)
+  func prefetchEnds() {
+    Kernels.prefetch(base + start(.historyTitles) + max(0, count(.historyTitles) * 4 - 124), bytes: 128)
+    Kernels.prefetch(base + start(.history) + count(.history) * 14, bytes: 64)
+    Kernels.prefetch(base + start(.caps) + max(0, count(.caps) * 8 - 184), bytes: 192)
+  }
+
   /// Of the whole block.
   var byteCount: Int { isLarge ? end(.caps) : BlockArena.byteCount(base) }
 

@@ -108,17 +108,26 @@ public struct ViewerFold: ~Copyable {
     if options.folds.contains(.history) { lightest.prefetch(event.pointee.viewer) }
   }
 
-  /// Asks for the title's vector, and for what the viewer's lists begin with, about 8 events before the fold, when its
-  /// facts and the row have arrived.
+  /// Asks for the title's vector and genres, and for what the viewer's lists begin with, about 8 events before the fold,
+  /// when its facts and the row have arrived.
   @inline(__always)
   public mutating func prefetchVector(_ event: UnsafePointer<Event>) {
     if keepsLists, event.pointee.viewer != Event.none, let lists = table.row(event.pointee.viewer).pointee.lists {
       lists.prefetch()
     }
-    guard event.pointee.title != Event.none, let vector = catalog.title(event.pointee.title).pointee.vector else {
-      return
+    guard event.pointee.title != Event.none else { return }
+    let facts = catalog.title(event.pointee.title)
+    if let genres = facts.pointee.genreSymbols.baseAddress { prefetchShared(genres, bytes: 16) }
+    if let vector = facts.pointee.vector { prefetchShared(vector, bytes: table.stride * 4) }
+  }
+
+  /// Asks for the ends of the lists that are searched from there and appended to, about 4 events before the fold, when
+  /// the front of the block has arrived.
+  @inline(__always)
+  public mutating func prefetchEnds(_ event: UnsafePointer<Event>) {
+    if keepsLists, event.pointee.viewer != Event.none, let lists = table.row(event.pointee.viewer).pointee.lists {
+      lists.prefetchEnds()
     }
-    prefetchShared(vector, bytes: table.stride * 4)
   }
 
   /// Ends the state of viewers whose idle time ended before `mergeTime` (timers run after every record at their time).

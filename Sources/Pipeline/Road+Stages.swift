@@ -67,6 +67,9 @@ extension Road {
       if i + Self.vectorsAhead < order.count, isOwn(order[i + Self.vectorsAhead], shard) {
         fold.pointee.prefetchVector(order[i + Self.vectorsAhead].event)
       }
+      if i + Self.endsAhead < order.count, isOwn(order[i + Self.endsAhead], shard) {
+        fold.pointee.prefetchEnds(order[i + Self.endsAhead].event)
+      }
       let entry = order[i]
       guard entry.pointee.role == .event else { continue }
       if let due = fold.pointee.nextTimer, due < entry.event.pointee.mergeTime {
@@ -92,9 +95,10 @@ extension Road {
     shardTallies[shard] = tally
   }
 
-  /// How many events before its own a row, and a title's vector, are asked for.
+  /// How many events before its own a row, a title's vector, and the ends of lists are asked for.
   private static let rowsAhead = 16
   private static let vectorsAhead = 8
+  private static let endsAhead = 4
   private static let entriesAhead = 48
 
   /// Asks for an entry well before anybody looks at it: it was written by another core, or went through another stage
