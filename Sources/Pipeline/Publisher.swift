@@ -26,7 +26,7 @@ public final class Publisher {
   private let store: any FeatureStore
   private let clock: any WorkerClock
   private let maxDelayNs: Int64
-  private static let backlogDelayNs: Int64 = 2_000_000_000
+  private static let backlogDelayNs: Int64 = 500_000_000
   /// The batch encoded last; the store copies it when it takes it over.
   private var sink = StoreFeatureSink(batch: FeatureBatch(version: .zero))
   /// It is encoded and not handed over.
