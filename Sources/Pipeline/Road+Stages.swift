@@ -9,7 +9,9 @@ extension Road {
   func sequence(_ block: Block, _ outcome: inout Outcome) {
     let order = block.entries
     for i in order.indices {
-      if i + Self.entriesAhead < order.count { prefetch(order[i + Self.entriesAhead], bytes: 128) }
+      if i + Self.entriesAhead < order.count {
+        prefetch(order[i + Self.entriesAhead], bytes: MemoryLayout<Entry>.stride)
+      }
       if i + DedupRing.ahead < order.count {
         let coming = order[i + DedupRing.ahead].event
         dedup.prefetch(coming.pointee.idHash)

@@ -192,8 +192,7 @@ public final class Worker {
       let reason = breaker.look(
         records: intake.recordsTaken, letters: intake.recordsRejected, nowNs: clock.monotonicNs)
     else { return false }
-    source.pause(intake.inputs.indices.map { UInt16($0) })
-    for i in intake.inputs.indices { intake.inputs[i].isPaused = true }
+    setPaused(true, Array(intake.inputs.indices))
     pauseReason = "reading stopped: " + reason
     Log.shared.error(
       "reading stopped", mend: "look at the producers; a start with a higher limits.dead_letter_share, or off, goes on",
@@ -227,7 +226,7 @@ public final class Worker {
     let end = clock.monotonicNs + deadlineMs * 625_000
     // Once in any case: sorted sets may be older than the rows they were made of.
     repeat {
-      try publish(force: true)
+      try publishNext()
       if publisher.isBroken || mustCheckpointFirst || isReplaying { break }
     } while (hasUnwritten || !publisher.isIdle) && clock.monotonicNs < end
     for _ in 0..<20 where !waitingOut.isEmpty {
@@ -252,10 +251,14 @@ public final class Worker {
         try collectCheckpoint(waiting: true)
         if mustCheckpointFirst { _ = try checkpointIfDue() }
       }
-      try publish(force: true)
-      // The store has what it can take at once, and needs a processor too.
-      if publisher.isWaiting { usleep(50) }
+      try publishNext()
     }
+  }
+
+  /// For who does nothing else: the store needs a processor too while it has what it can take at once.
+  private func publishNext() throws(WorkerFault) {
+    try publish(force: true)
+    if publisher.isWaiting { usleep(50) }
   }
 
   /// Lets go of everything without saving; what needs no answer from outside first.
@@ -285,14 +288,19 @@ public final class Worker {
       !needed.contains(i) && intake.inputs[i].queue.lastTime > bound.time && intake.inputs[i].queue.count > 0
     }
     let going = waiting.filter { held < options.alignMaxBytes / 2 || !mayWait($0) }
-    for i in going { intake.inputs[i].isPaused = false }
-    if !going.isEmpty { source.resume(going.map { UInt16($0) }) }
+    setPaused(false, going)
     guard isFull else { return }
     let stopping = intake.inputs.indices.filter {
       !intake.inputs[$0].isPaused && !intake.inputs[$0].topic.isReference && mayWait($0)
     }
-    for i in stopping { intake.inputs[i].isPaused = true }
-    if !stopping.isEmpty { source.pause(stopping.map { UInt16($0) }) }
+    setPaused(true, stopping)
+  }
+
+  private func setPaused(_ isPaused: Bool, _ inputs: [Int]) {
+    guard !inputs.isEmpty else { return }
+    for i in inputs { intake.inputs[i].isPaused = isPaused }
+    let sources = inputs.map { UInt16($0) }
+    if isPaused { source.pause(sources) } else { source.resume(sources) }
   }
 
   /// True once every partition has shown the record that was folded last, or has it no more.
