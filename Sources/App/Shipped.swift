@@ -277,9 +277,9 @@ public enum Shipped {
 
       # How features are published.
       publish:
-        # Longest wait of a changed feature before it is written; under little load it is written at once.
-        # 1ms to 1m.
-        # max_delay: 100ms
+        # Longest wait between two batches while a backlog is folded; other changes are written at once. 1ms
+        # to 1m.
+        # max_delay: 500ms
         # Fields published in place of the standard rows, each with row, key and field; empty = standard
         # rows.
         # views: []

@@ -41,18 +41,11 @@ public final class MemoryState: StateStore, @unchecked Sendable {
     guard outcome != .fail else { throw .io("no space left on the state's disk") }
     var undo = Undo(rows: [], manifest: manifest)
     var written = snapshot.manifest.count
-    let rows = snapshot.rows
-    snapshot.withBytes { parts in
-      for row in rows {
-        let table = Int(row.table.rawValue)
-        if keepsUndo { undo.rows.append((table, row.slot, tables[table][row.slot])) }
-        if row.count == 0 {
-          tables[table][row.slot] = nil
-        } else {
-          tables[table][row.slot] = Array(parts[Int(row.part)][row.start..<(row.start + row.count)])
-          written += row.count
-        }
-      }
+    for row in snapshot.rows {
+      let table = Int(row.table.rawValue)
+      if keepsUndo { undo.rows.append((table, row.slot, tables[table][row.slot])) }
+      tables[table][row.slot] = row.count == 0 ? nil : snapshot.withBytes(of: row) { Array($0) }
+      written += row.count
     }
     manifest = snapshot.manifest
     if keepsUndo { self.undo.append(undo) }

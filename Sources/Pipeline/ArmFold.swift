@@ -325,8 +325,6 @@ final class ArmStage {
     settle()
     for shard in 0..<shards {
       let fold = folds + shard
-      snapshot.bytes.reserveCapacity(
-        snapshot.bytes.count + fold.pointee.saving.count * (fold.pointee.table.rowByteCount + 8))
       fold.pointee.saving.drain { title in
         guard fold.pointee.table.contains(title) else { return snapshot.delete(.model, Self.firstRow + title) }
         snapshot.append(.model, Self.firstRow + title) { bytes in

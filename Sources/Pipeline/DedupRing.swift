@@ -103,24 +103,22 @@ final class DedupRing {
     cells[hole] = 0
   }
 
-  /// Rows of the ring that changed since the last save: (row number, bytes).
-  func drainChanged(_ save: (UInt32, [UInt8]) -> Void) {
+  /// Rows of the ring that changed since the last save: (row number, bytes, lent for the call).
+  func drainChanged(_ save: (UInt32, UnsafeRawBufferPointer) -> Void) {
     guard head > savedHead else { return }
     let rows = capacity / Self.entriesPerRow == 0 ? 1 : capacity / Self.entriesPerRow
     let perRow = min(Self.entriesPerRow, capacity)
+    var packer = RingPacker(entries: perRow)
     var row = max(savedHead, tail) / UInt64(perRow)
     while row * UInt64(perRow) < head {
       let first = row * UInt64(perRow)
-      let count = Int(min(head, first + UInt64(perRow)) - first)
+      packer.begin(row: row)
       // A row begins at a multiple of its length: it never wraps.
-      let from = UnsafeRawPointer(ring + Int(first) & (capacity - 1))
-      let bytes = [UInt8](unsafeUninitializedCapacity: 8 + count * 16) { out, written in
-        let out = UnsafeMutableRawPointer(out.baseAddress.unsafelyUnwrapped)
-        out.storeBytes(of: row, as: UInt64.self)
-        (out + 8).copyMemory(from: from, byteCount: count * 16)
-        written = 8 + count * 16
+      for i in first..<min(head, first + UInt64(perRow)) {
+        let entry = ring[Int(i) & (capacity - 1)]
+        packer.put(entry.hash, entry.time)
       }
-      save(UInt32(row % UInt64(rows)), bytes)
+      save(UInt32(row % UInt64(rows)), packer.bytes)
       row += 1
     }
     savedHead = head
@@ -137,12 +135,9 @@ final class DedupRing {
     savedHead = head
     for bytes in rows {
       bytes.withUnsafeBytes { raw in
-        var reader = ByteReader(raw)
-        let row = reader.take(UInt64.self)
-        var i = row * perRow
-        while reader.remaining >= 16, i < head {
-          let hash = reader.take(UInt64.self)
-          let time = reader.take(Int64.self)
+        var reader = RingReader(raw)
+        var i = reader.row * perRow
+        while i < head, let (hash, time) = reader.next() {
           if i >= self.tail {
             ring[Int(i) & (capacity - 1)] = (hash, time)
             var at = Int(truncatingIfNeeded: hash) & mask

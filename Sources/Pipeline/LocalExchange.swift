@@ -14,19 +14,27 @@ public final class LocalExchange: Exchange, @unchecked Sendable {
   private var isStopped = false
   private let starts: [DispatchSemaphore]
   private let done = DispatchSemaphore(value: 0)
-  /// Blocks left in this turn, by stage and shard.
-  private let left: [Count]
+  /// Blocks left in this turn, by stage and shard: each in cache lines of its own, asked for without a reference count.
+  private let left: UnsafeMutablePointer<Count>
+  private let counts: Int
   private var threads: [Running] = []
 
   public init(shards count: Int) {
     self.count = max(1, count)
     starts = (0..<self.count).map { _ in DispatchSemaphore(value: 0) }
-    left = (0..<(ExchangeStage.allCases.count * self.count)).map { _ in Count() }
+    counts = ExchangeStage.allCases.count * self.count
+    left = .allocate(capacity: counts)
+    for at in 0..<counts { (left + at).initialize(to: Count()) }
     for shard in 1..<max(1, self.count) { threads.append(Running { [self] in serve(shard) }) }
   }
 
+  deinit {
+    left.deinitialize(count: counts)
+    left.deallocate()
+  }
+
   public func run(turn: UInt64?, _ work: (_ shard: Int) -> Void) {
-    for count in left { count.blocks.store(0, ordering: .relaxed) }
+    for at in 0..<counts { left[at].blocks.store(0, ordering: .relaxed) }
     guard count > 1 else { return work(0) }
     withoutActuallyEscaping(work) { work in
       self.work = work
@@ -45,13 +53,19 @@ public final class LocalExchange: Exchange, @unchecked Sendable {
     let first = Int(stage.rawValue) * count
     switch stage {
     case .order: return left[first].blocks.load(ordering: .acquiring)
-    case .viewer: return left[first..<(first + count)].lazy.map { $0.blocks.load(ordering: .acquiring) }.min() ?? 0
+    case .viewer:
+      var least = Int.max
+      for shard in first..<(first + count) { least = min(least, left[shard].blocks.load(ordering: .acquiring)) }
+      return least
     }
   }
 
   /// Written by one shard, read by all.
-  private final class Count {
+  private struct Count: ~Copyable {
     let blocks = Atomic<Int>(0)
+    private let rest = Padding()
+
+    private struct Padding { var words: InlineArray<15, Int> = InlineArray(repeating: 0) }
   }
 
   public func stop() {

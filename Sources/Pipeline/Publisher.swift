@@ -1,19 +1,21 @@
 import Ports
 import Telemetry
 
-/// Brings changed rows to the feature store: newest wins, one batch under way at a time and the next one encoded
-/// meanwhile, where enough changed for one.
+/// Brings changed rows to the feature store: newest wins, one batch under way at a time and the next one encoded and
+/// sent ahead meanwhile, where enough changed for one.
 ///
-/// Writes at once while little has changed and coalesces under load: after a flush of more than one batch, which took c
-/// of the road's time, the next begins c later, at most `maxDelayMs`; between batches events are read and folded. While a
-/// backlog is folded, when what it writes is old anyway, every batch is followed by 199 times its own time for the fold,
-/// at most ``backlogDelayNs``. What waits is a bit a key, never an event.
+/// Writes at once while little has changed and coalesces under load: a batch takes some hundred rows, events are read and
+/// folded between batches, and what changes again while its row waits is one write. While a backlog is folded, when what
+/// it writes is old anyway, every batch is followed by 199 times its own time for the fold, at most `maxDelayMs`.
+/// What waits is a bit a key, never an event.
 public final class Publisher {
   /// Most rows encoded into one batch; keeps a single step short, and shorter while somebody waits for what is new.
   static let rowsPerBatch = 4096
   private static let liveRowsPerBatch = 256
   /// Encoding a backlog's batch takes about so long at most: rows with all features take ten times what compact ones do.
-  private static let backlogBatchNs: Int64 = 5_000_000
+  /// Redis takes a third longer for a transaction of some thousand writes than for as many in parts of some hundred, as
+  /// it keeps all of one before it does the first.
+  private static let backlogBatchNs: Int64 = 1_250_000
   /// Changed rows from which on a batch is encoded while the one before it is under way.
   private static let rowsAhead = 64
   /// After so long without a batch an empty one asks whether the store still has what it was given.
@@ -26,16 +28,15 @@ public final class Publisher {
   private let store: any FeatureStore
   private let clock: any WorkerClock
   private let maxDelayNs: Int64
-  private static let backlogDelayNs: Int64 = 500_000_000
   /// The batch encoded last; the store copies it when it takes it over.
   private var sink = StoreFeatureSink(batch: FeatureBatch(version: .zero))
   /// It is encoded and not handed over.
   private var hasBatch = false
+  /// When the next batch of a backlog is due.
   private var nextFlushNs: Int64 = 0
   private var flushCostNs: Int64 = 0
   /// What a row of the latest batch took.
   private var rowNs: Int64 = 2000
-  private var isFlushing = false
   private var completeTurn: UInt64 = 0
   private var pendingAlerts: [[UInt8]] = []
   /// In the batch under way, or on its way there.
@@ -199,9 +200,7 @@ public final class Publisher {
     guard !isAhead || !hasMore && rows >= Self.rowsAhead else { return }
     let hasNews = hasMore || rows > 0 || road.hasDueRankings(turn: version.turn, now: start, force: force)
     guard hasNews || mustAsk(now: start) else { return }
-    guard force || isFlushing || start >= nextFlushNs else { return }
-    let isOneBatch = !isFlushing
-    isFlushing = true
+    guard force || !hasBacklog || start >= nextFlushNs else { return }
     sink.batch.removeAll(version: version)
     batchRecordTime = foldedRecordTime
     let isDrained = road.publish(into: &sink, limit: hasBacklog || force ? backlogRows : Self.liveRowsPerBatch)
@@ -212,12 +211,13 @@ public final class Publisher {
     if !isAhead { addRest(road, now: start, force: force, isDrained: isDrained) }
     keysWritten += UInt64(sink.batch.count)
     hasBatch = sink.batch.count > 0 || !hasNews
-    if hasBatch, !isAhead { _ = submit(road) }
+    if hasBatch { if isAhead { store.prepare(sink.batch) } else { _ = submit(road) } }
     flushCostNs += clock.monotonicNs - start
-    if hasBacklog, !isRecovering || isDrained {
-      pause(flushCostNs * 199, atMost: max(maxDelayNs, Self.backlogDelayNs))
-    } else if isDrained {
-      pause(isOneBatch ? 0 : flushCostNs, atMost: maxDelayNs)
+    if !hasBacklog {
+      flushCostNs = 0
+    } else if !isRecovering || isDrained {
+      nextFlushNs = clock.monotonicNs + min(flushCostNs * 199, maxDelayNs)
+      flushCostNs = 0
     }
     if isDrained { isRecovering = false }
   }
@@ -235,12 +235,6 @@ public final class Publisher {
     }
     batchAlerts = pendingAlerts
     pendingAlerts.removeAll()
-  }
-
-  private func pause(_ ns: Int64, atMost most: Int64) {
-    isFlushing = false
-    nextFlushNs = clock.monotonicNs + min(most, ns)
-    flushCostNs = 0
   }
 
   private func submit(_ road: Road) -> Bool {

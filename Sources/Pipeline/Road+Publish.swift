@@ -10,11 +10,19 @@ extension Road {
   /// Rows that changed and that no batch holds.
   var unpublishedRows: Int {
     var count = 0
-    for shard in 0..<shards {
-      count += viewerFolds[shard].publishing.count + titleFolds[shard].publishing.count
-      if let pendingFolds { count += pendingFolds[shard].publishing.count }
-    }
+    for shard in 0..<shards { for kind in 0..<Self.kinds { count += unpublished(kind, shard: shard) } }
     return count
+  }
+
+  /// Kinds of rows: 0 viewers, 1 titles, 2 decisions.
+  private static let kinds = 3
+
+  private func unpublished(_ kind: Int, shard: Int) -> Int {
+    switch kind {
+    case 0: viewerFolds[shard].publishing.count
+    case 1: titleFolds[shard].publishing.count
+    default: pendingFolds?[shard].publishing.count ?? 0
+    }
   }
 
   /// Changed keys that the store has not confirmed: those that wait, and those under way.
@@ -34,41 +42,32 @@ extension Road {
 
   /// Appends changed rows, at most about `limit`; true when nothing is left.
   ///
-  /// Viewers and titles of each shard take turns at being first, so that no crowd of one holds the others back.
+  /// Each kind of each shard gives as large a part of what it has as the others, so that none waits for more rounds.
   func publish(into sink: inout StoreFeatureSink, limit: Int) -> Bool {
-    publishRound &+= 1
-    if hasThreads, min(limit, unpublishedRows) >= Self.rowsSideBySide {
-      publishSideBySide(into: &sink, limit: limit)
+    let rows = unpublishedRows
+    let share = (limit: limit, of: max(limit, rows))
+    if hasThreads, min(limit, rows) >= Self.rowsSideBySide {
+      publishSideBySide(into: &sink, share)
     } else {
-      var left = limit
-      for step in 0..<(3 * shards) {
-        let place = (publishRound &+ step) % (3 * shards)
-        if place / shards == 1, left > 0 { settleArms() }
-        left -= publish(place / shards, shard: place % shards, into: &sink, keys: &encodedKeys, limit: left)
-      }
+      settleArms()
+      for shard in 0..<shards { publish(share, shard: shard, into: &sink, keys: &encodedKeys) }
     }
     return !hasUnpublished
   }
 
   /// Each shard encodes its own rows; the parts are joined by shard.
-  private func publishSideBySide(into sink: inout StoreFeatureSink, limit: Int) {
+  private func publishSideBySide(into sink: inout StoreFeatureSink, _ share: (limit: Int, of: Int)) {
     settleArms()
     for part in publishParts.indices {
       publishParts[part].sink.batch.removeAll(version: sink.batch.version)
       publishParts[part].keys.removeAll()
     }
-    func encode(_ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys) {
-      var left = limit / shards
-      for step in 0..<3 {
-        left -= publish((publishRound &+ step) % 3, shard: shard, into: &sink, keys: &keys, limit: left)
-      }
-    }
     publishParts.withUnsafeMutableBufferPointer { parts in
       exchange.run(turn: nil) { shard in
         if shard == 0 {
-          encode(0, into: &sink, keys: &encodedKeys)
+          publish(share, shard: 0, into: &sink, keys: &encodedKeys)
         } else {
-          encode(shard, into: &parts[shard - 1].sink, keys: &parts[shard - 1].keys)
+          publish(share, shard: shard, into: &parts[shard - 1].sink, keys: &parts[shard - 1].keys)
         }
       }
     }
@@ -78,22 +77,24 @@ extension Road {
     }
   }
 
-  /// Rows of one kind, 0 viewers, 1 titles, 2 decisions, of one shard; how many.
+  /// The share of one shard's rows.
   private func publish(
-    _ kind: Int, shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys, limit: Int
-  ) -> Int {
-    guard limit > 0 else { return 0 }
-    switch kind {
-    case 0: return publishViewers(shard, into: &sink, keys: &keys, limit: limit)
-    case 1: return publishTitles(shard, into: &sink, keys: &keys, limit: limit)
-    default: return publishDecisions(shard, into: &sink, keys: &keys, limit: limit)
+    _ share: (limit: Int, of: Int), shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys
+  ) {
+    for kind in 0..<Self.kinds {
+      let limit = (unpublished(kind, shard: shard) * share.limit + share.of - 1) / share.of
+      switch kind {
+      case 0: publishViewers(shard, into: &sink, keys: &keys, limit: limit)
+      case 1: publishTitles(shard, into: &sink, keys: &keys, limit: limit)
+      default: publishDecisions(shard, into: &sink, keys: &keys, limit: limit)
+      }
     }
   }
 
   private func publishViewers(
     _ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys, limit: Int
-  ) -> Int {
-    viewerFolds[shard].publishing.drain(atMost: limit) { slot in
+  ) {
+    _ = viewerFolds[shard].publishing.drain(atMost: limit) { slot in
       if viewers.row(slot).pointee.isAlive {
         views.put(viewer: slot, of: self, into: &sink)
       } else {
@@ -106,8 +107,8 @@ extension Road {
 
   private func publishTitles(
     _ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys, limit: Int
-  ) -> Int {
-    titleFolds[shard].publishing.drain(atMost: limit) { slot in
+  ) {
+    _ = titleFolds[shard].publishing.drain(atMost: limit) { slot in
       guard titles.row(slot).pointee.isAlive else { return }
       views.put(title: slot, of: self, into: &sink)
       keys.titles.append(slot)
@@ -116,9 +117,9 @@ extension Road {
 
   private func publishDecisions(
     _ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys, limit: Int
-  ) -> Int {
-    guard let pendingFolds else { return 0 }
-    return pendingFolds[shard].publishing.drain(atMost: limit) { row in
+  ) {
+    guard let pendingFolds else { return }
+    _ = pendingFolds[shard].publishing.drain(atMost: limit) { row in
       guard let decision = pendingFolds[shard].decision(row) else { return }
       views.put(decision: decision, of: self, into: &sink)
       keys.decisions.append((row, decision.deletion))

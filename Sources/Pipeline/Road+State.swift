@@ -47,7 +47,7 @@ extension Road {
     metricFold.pointee.drainSaving { key, bytes in
       snapshot.append(.metric, Self.metricSlot(key)) { $0 += bytes }
     }
-    dedup.drainChanged { row, bytes in snapshot.append(.ring, row) { $0 += bytes } }
+    dedup.drainChanged { row, bytes in snapshot.append(.ring, row) { $0.append(contentsOf: bytes) } }
     manifest.dedupHead = dedup.head
     manifest.dedupTail = dedup.tail
     manifest.nextSweep = sweep.next
@@ -62,7 +62,7 @@ extension Road {
 
   /// Each shard copies its own rows.
   private func saveSideBySide(into snapshot: inout Snapshot, viewers: Int) {
-    var parts = (1..<shards).map { snapshot.takePart($0 - 1) }
+    var parts = (1..<shards).map { snapshot.takeShare(of: shards - $0 + 1) }
     parts.withUnsafeMutableBufferPointer { parts in
       exchange.run(turn: nil) { shard in
         if shard == 0 {
@@ -72,7 +72,7 @@ extension Road {
         }
       }
     }
-    for part in parts.indices { snapshot.join(&parts[part], as: part) }
+    for part in parts { snapshot.join(part) }
   }
 
   /// Viewers and titles that changed since the last save.

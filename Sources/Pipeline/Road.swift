@@ -50,8 +50,6 @@ public final class Road {
   var inFlightKeys = BatchKeys()
   /// What the shards behind the first one encode of a batch.
   var publishParts: [PublishPart]
-  /// Batches made so far: who comes first in the next one.
-  var publishRound = 0
   /// What the latest sweep found to have moved, by shard.
   var shardSweeps: [[UInt32]]
   let views: FeatureViews

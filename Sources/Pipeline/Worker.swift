@@ -113,6 +113,8 @@ public final class Worker {
     intake.pool.prefault(waiting / Chunk.capacity + 64)
     road.dedup.prefault(records)
     road.arms?.prefault(titles: titles)
+    // Rows of viewers and of the ring; a save is a part of a run.
+    spareSnapshot.prefault(min(records * 10, 256 << 20))
   }
 
   /// Nothing is under way to the feature store.

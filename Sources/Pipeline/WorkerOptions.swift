@@ -41,7 +41,7 @@ public struct WorkerOptions: Sendable {
   public var shards = 1
   public var dedupWindowMs: Int64 = 86_400_000
   public var dedupMaxBytes = 64 << 20
-  public var publishMaxDelayMs = 100
+  public var publishMaxDelayMs = 500
   /// Minute of the UTC day at which the trust sweep runs; nil = never.
   public var sweepMinute: Int? = 240
   public var deadLetterTopic = "dlq.events"

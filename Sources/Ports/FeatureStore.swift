@@ -175,11 +175,17 @@ public protocol FeatureStore: AnyObject {
   func open(group: String) throws(PortError) -> StoreMark?
   /// Takes the batch over. False = the previous one is not confirmed yet; hand it over again later.
   func submit(_ batch: borrowing FeatureBatch) -> Bool
+  /// The batch that will be handed over next: a store may begin to take it in. It counts only once it is submitted.
+  func prepare(_ batch: borrowing FeatureBatch)
   /// Sends and receives what it can without waiting.
   func pump() -> StoreProgress
   /// Batches handed over and not yet confirmed.
   var inFlight: Int { get }
   func close()
+}
+
+extension FeatureStore {
+  public func prepare(_ batch: borrowing FeatureBatch) {}
 }
 
 /// Reads features back, for people and for serving.

@@ -4,65 +4,6 @@ public enum StateTable: UInt8, Sendable, CaseIterable {
   case viewer, title, catalog, source, metric, ring, model, pending
 }
 
-/// Rows to save together with the manifest that names their position: one transaction.
-public struct Snapshot: Sendable {
-  public struct Row: Sendable {
-    public var table: StateTable
-    public var slot: UInt32
-    /// Where its bytes stand in ``Snapshot/bytes``; an empty range deletes the row.
-    public var start: Int
-    public var count: Int
-    /// 0 = ``Snapshot/bytes``, above it ``Snapshot/parts``.
-    public var part: UInt8 = 0
-  }
-  public var rows: [Row] = []
-  public var bytes: [UInt8] = []
-  /// Bytes of rows that were copied beside the others, by another shard each.
-  public private(set) var parts: [[UInt8]] = []
-  public var manifest: [UInt8] = []
-  public init() {}
-
-  public mutating func append(_ table: StateTable, _ slot: UInt32, _ write: (inout [UInt8]) -> Void) {
-    let start = bytes.count
-    write(&bytes)
-    rows.append(Row(table: table, slot: slot, start: start, count: bytes.count - start))
-  }
-  public mutating func delete(_ table: StateTable, _ slot: UInt32) {
-    rows.append(Row(table: table, slot: slot, start: 0, count: 0))
-  }
-  public mutating func removeAll() {
-    rows.removeAll(keepingCapacity: true)
-    bytes.removeAll(keepingCapacity: true)
-    for part in parts.indices { parts[part].removeAll(keepingCapacity: true) }
-    manifest.removeAll(keepingCapacity: true)
-  }
-
-  /// An empty snapshot in the memory of a part, to be filled beside this one and joined to it.
-  public mutating func takePart(_ part: Int) -> Snapshot {
-    while parts.count <= part { parts.append([]) }
-    var taken = Snapshot()
-    swap(&taken.bytes, &parts[part])
-    return taken
-  }
-
-  /// Rows of a snapshot that has no parts become those of a part of this one.
-  public mutating func join(_ other: inout Snapshot, as part: Int) {
-    swap(&parts[part], &other.bytes)
-    for var row in other.rows {
-      row.part = UInt8(part + 1)
-      rows.append(row)
-    }
-  }
-
-  /// The bytes of all parts, by number.
-  public func withBytes<Answer>(_ body: ([UnsafeRawBufferPointer]) -> Answer) -> Answer {
-    func go(_ part: Int, _ before: [UnsafeRawBufferPointer]) -> Answer {
-      part == parts.count ? body(before) : parts[part].withUnsafeBytes { go(part + 1, before + [$0]) }
-    }
-    return bytes.withUnsafeBytes { go(0, [$0]) }
-  }
-}
-
 /// Why a state was not loaded.
 public enum StateFault: Error, Sendable, Equatable {
   /// No state yet.

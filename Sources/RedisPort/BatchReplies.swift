@@ -32,7 +32,7 @@ struct BatchReplies: ~Copyable {
   /// True when all replies of the batch have been read.
   var isDone: Bool { phase == .idle }
 
-  /// Begins to follow a transaction of so many commands.
+  /// Begins to follow a transaction of so many commands; what has come of it already is read at once.
   mutating func expect(_ commands: Int) {
     self.commands = commands
     phase = .multi
@@ -42,7 +42,11 @@ struct BatchReplies: ~Copyable {
     refusal = nil
     refusedWrites = 0
     firstRefusedWrite = nil
+    received(0)
   }
+
+  /// Bytes came that belong to no transaction followed so far.
+  var hasMore: Bool { isDone && filled > 0 }
 
   /// Forgets the connection's bytes and what was expected of it.
   mutating func reset() {
@@ -57,7 +61,8 @@ struct BatchReplies: ~Copyable {
   mutating func received(_ count: Int) {
     filled += count
     var at = 0
-    while at < filled, let next = item(at) { at = next }
+    // What comes behind a transaction belongs to the next one.
+    while at < filled, !isDone, let next = item(at) { at = next }
     if at > 0 {
       memmove(buffer.baseAddress!, buffer.baseAddress! + at, filled - at)
       filled -= at

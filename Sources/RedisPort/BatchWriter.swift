@@ -20,8 +20,9 @@ struct BatchWriter {
     writerKey = Array((prefix + RedisStore.writerKey).utf8)
   }
 
-  /// Writes all of it; how many commands stand between `MULTI` and `EXEC`.
-  func write(_ batch: borrowing FeatureBatch, into out: inout RequestBuffer) -> Int {
+  /// Writes `MULTI`, the writes and the mark, which change nothing before ``writeEnd(into:)``; how many commands follow
+  /// `MULTI`.
+  func writeBeginning(of batch: borrowing FeatureBatch, into out: inout RequestBuffer) -> Int {
     let version = Array(batch.version.text.utf8)
     let bytes = batch.bytes
     var commands = 0
@@ -41,21 +42,27 @@ struct BatchWriter {
               out.argument("group")
               out.argument(group)
             }
-            out.begin(1)
-            out.argument("EXEC")
-            out.begin(2)
-            out.argument("WATCH")
-            out.argument(key)
-            out.begin(4)
-            out.argument("HMGET")
-            out.argument(key)
-            out.argument("group")
-            out.argument("v")
           }
         }
       }
     }
     return commands + 1
+  }
+
+  /// Writes `EXEC` and the questions behind it.
+  func writeEnd(into out: inout RequestBuffer) {
+    out.begin(1)
+    out.argument("EXEC")
+    writerKey.withUnsafeBytes { key in
+      out.begin(2)
+      out.argument("WATCH")
+      out.argument(key)
+      out.begin(4)
+      out.argument("HMGET")
+      out.argument(key)
+      out.argument("group")
+      out.argument("v")
+    }
   }
 
   private func write(

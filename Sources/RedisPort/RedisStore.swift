@@ -35,6 +35,8 @@ public final class RedisStore: FeatureStore {
   private var sent = 0
   private var replies = BatchReplies()
   private var isUnderWay = false
+  /// The batch sent ahead behind the one under way, all but its end.
+  private var ahead: (version: Version, count: Int, commands: Int)?
   /// Version of the batch under way.
   private var submitted = Version.zero
   /// What the writer key said when it was last read.
@@ -73,15 +75,39 @@ public final class RedisStore: FeatureStore {
 
   public var inFlight: Int { isUnderWay ? 1 : 0 }
 
+  /// Most commands of a batch that is sent ahead: their first answers wait here for the batch before it.
+  private static let mostAhead = 8192
+
+  /// Redis takes in the batch that follows while it is busy with the one under way: all but the end, which makes it
+  /// count, and which leaves only once the answers to the one before have been read.
+  public func prepare(_ batch: borrowing FeatureBatch) {
+    guard let writer, transport != nil, isUnderWay, ahead == nil, !isRefused, batch.count < Self.mostAhead / 4 else {
+      return
+    }
+    out.removeFirst(sent)
+    sent = 0
+    ahead = (batch.version, batch.count, writer.writeBeginning(of: batch, into: &out))
+    attempt { () throws(PortError) in try send() }
+  }
+
   public func submit(_ batch: borrowing FeatureBatch) -> Bool {
     guard let writer, transport != nil, !isUnderWay, !isRefused else { return false }
     if let mark, mark.version > batch.version {
       refuse(fenced(mark, batch.version))
       return true
     }
-    out.removeAll()
+    out.removeFirst(sent)
     sent = 0
-    replies.expect(writer.write(batch, into: &out))
+    let commands: Int
+    if let begun = ahead {
+      precondition(begun.version == batch.version && begun.count == batch.count, "another batch was sent ahead")
+      commands = begun.commands
+      ahead = nil
+    } else {
+      commands = writer.writeBeginning(of: batch, into: &out)
+    }
+    writer.writeEnd(into: &out)
+    replies.expect(commands)
     isUnderWay = true
     submitted = batch.version
     newest = batch.version
@@ -128,7 +154,7 @@ public final class RedisStore: FeatureStore {
       if count > 0 {
         heardAt = csys_monotonic_ns()
         replies.received(count)
-        if replies.isNonsense {
+        if replies.isNonsense || replies.hasMore && ahead == nil {
           throw PortError(
             code: "redis-protocol", isRetriable: true, message: "\(address.masked) answers out of order")
         }
@@ -158,6 +184,12 @@ public final class RedisStore: FeatureStore {
     mark = replies.mark
     if replies.isFenced {
       if let refusal = refusal(mark, newest: submitted) { return refuse(refusal) }
+      // What was sent ahead must not come to count: it ends with its connection.
+      if ahead != nil {
+        throw PortError(
+          code: "redis-touched", isRetriable: true,
+          message: "\(address.masked): something else touched \(options.prefix)\(Self.writerKey)")
+      }
       // Nobody newer: the server forgot, or went back to an earlier state.
       news.lost = true
       news.mark = mark ?? StoreMark(group: group, version: .zero)
@@ -188,6 +220,7 @@ public final class RedisStore: FeatureStore {
   private func drop(_ error: PortError) {
     transport = nil
     isUnderWay = false
+    ahead = nil
     news.lost = true
     news.error = error
     retryAt = csys_monotonic_ns() + backOffMs * 1_000_000
@@ -213,6 +246,7 @@ public final class RedisStore: FeatureStore {
   }
 
   private func adopt(_ link: Link) {
+    ahead = nil
     transport = link.connection.transport
     mark = link.mark
     newest = link.mark?.version ?? .zero

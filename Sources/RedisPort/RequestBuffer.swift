@@ -10,12 +10,18 @@ struct RequestBuffer: ~Copyable {
 
   init(capacity: Int = 1 << 16) {
     self.capacity = capacity
-    base = .allocate(capacity: capacity)
+    base = malloc(capacity)!.bindMemory(to: UInt8.self, capacity: capacity)
   }
 
-  deinit { base.deallocate() }
+  deinit { free(base) }
 
   mutating func removeAll() { count = 0 }
+
+  /// Forgets what stands before an offset.
+  mutating func removeFirst(_ number: Int) {
+    count -= number
+    memmove(base, base + number, count)
+  }
 
   /// What stands in it from an offset on, lent until the next change.
   func bytes(from start: Int) -> UnsafeRawBufferPointer {
@@ -65,10 +71,8 @@ struct RequestBuffer: ~Copyable {
   @inline(never)
   private mutating func grow(_ more: Int) {
     capacity = max(capacity * 2, count + more)
-    let grown = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
-    grown.update(from: base, count: count)
-    base.deallocate()
-    base = grown
+    // A large run grows where it stands, if it can: its pages need not be touched anew.
+    base = realloc(base, capacity)!.bindMemory(to: UInt8.self, capacity: capacity)
   }
 
   @inline(__always)

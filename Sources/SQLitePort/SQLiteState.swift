@@ -199,22 +199,15 @@ public final class SQLiteState: StateStore, @unchecked Sendable {
 
   private func write(_ snapshot: borrowing Snapshot) throws(DatabaseError) -> Int {
     guard let database else { throw DatabaseError(code: SQLITE_MISUSE, message: "\(path) is closed") }
-    let rows = snapshot.rows
-    let manifest = snapshot.manifest
     var undo: [(table: StateTable, slot: UInt32, sum: UInt64?)] = []
-    undo.reserveCapacity(rows.count)
-    let outcome: Result<Int, DatabaseError> = snapshot.withBytes { all in
-      do throws(DatabaseError) {
-        try database.execute("BEGIN IMMEDIATE")
-        let written = try write(rows, all, &undo)
-        try write(manifest)
-        try database.execute("COMMIT")
-        return .success(written + manifest.count)
-      } catch {
-        return .failure(error)
-      }
-    }
-    if case .failure(let error) = outcome {
+    undo.reserveCapacity(snapshot.rows.count)
+    var written = snapshot.manifest.count
+    do throws(DatabaseError) {
+      try database.execute("BEGIN IMMEDIATE")
+      written += try writeRows(of: snapshot, &undo)
+      try write(snapshot.manifest)
+      try database.execute("COMMIT")
+    } catch {
       database.rollBack()
       for step in undo.reversed() { root.set(step.table, step.slot, step.sum) }
       // After an I/O error nobody knows what the file holds: the next save reads it first.
@@ -230,14 +223,14 @@ public final class SQLiteState: StateStore, @unchecked Sendable {
         problem = error.message
       }
     }
-    return try outcome.get()
+    return written
   }
 
   /// Writes rows in the order of table and slot, which is the order of the file; the last of equal slots wins.
-  private func write(
-    _ rows: [Snapshot.Row], _ all: [UnsafeRawBufferPointer],
-    _ undo: inout [(table: StateTable, slot: UInt32, sum: UInt64?)]
+  private func writeRows(
+    of snapshot: borrowing Snapshot, _ undo: inout [(table: StateTable, slot: UInt32, sum: UInt64?)]
   ) throws(DatabaseError) -> Int {
+    let rows = snapshot.rows
     precondition(rows.count < 1 << 28, "a snapshot has fewer than 268 million rows")
     // Table, slot and index in one word: 4 + 32 + 28 bits.
     var order = rows.indices.map {
@@ -255,13 +248,15 @@ public final class SQLiteState: StateStore, @unchecked Sendable {
         try delete[statement].run()
         undo.append((row.table, row.slot, root.set(row.table, row.slot, nil)))
       } else {
-        let body = UnsafeRawBufferPointer(rebasing: all[Int(row.part)][row.start..<(row.start + row.count)])
-        let sum = StateRoot.sum(row.table, row.slot, body)
-        put[statement].bind(1, Int64(row.slot))
-        put[statement].bind(2, Int64(bitPattern: sum))
-        put[statement].bind(3, body)
-        try put[statement].run()
-        undo.append((row.table, row.slot, root.set(row.table, row.slot, sum)))
+        let outcome: Result<UInt64, DatabaseError> = snapshot.withBytes(of: row) { body in
+          let sum = StateRoot.sum(row.table, row.slot, body)
+          put[statement].bind(1, Int64(row.slot))
+          put[statement].bind(2, Int64(bitPattern: sum))
+          put[statement].bind(3, body)
+          do throws(DatabaseError) { try put[statement].run() } catch { return .failure(error) }
+          return .success(sum)
+        }
+        undo.append((row.table, row.slot, root.set(row.table, row.slot, try outcome.get())))
         written += row.count
       }
     }

@@ -93,6 +93,50 @@ import Testing
     #expect(settle(store).confirmed == 1)
   }
 
+  @Test func `what is sent ahead counts once it is submitted`() throws {
+    let server = try RedisServer()
+    let store = store(server)
+    _ = try store.open(group: "g")
+    for turn in UInt64(1)...20 {
+      #expect(store.submit(batch(2 * turn - 1, row("user:u", "\(turn)"))))
+      let next = batch(2 * turn) { batch in
+        for i in 0..<500 { row("user:\(i)", "\(turn)")(&batch) }
+      }
+      store.prepare(next)
+      #expect(settle(store).confirmed == 1)
+      #expect(try server.cli("HGET", "p:user:u", "a") == "\(turn)")
+      #expect(try server.cli("HGET", "p:user:499", "a") == (turn == 1 ? "" : "\(turn - 1)"))
+      #expect(store.submit(next))
+      let progress = settle(store)
+      #expect(progress.confirmed == 1)
+      #expect(progress.error == nil)
+      #expect(try server.cli("HGET", "p:user:499", "a") == "\(turn)")
+    }
+  }
+
+  @Test func `what was sent ahead of a batch that does not count is forgotten with it`() throws {
+    let server = try RedisServer()
+    let store = store(server)
+    _ = try store.open(group: "g")
+    #expect(store.submit(batch(5, row("user:u", "1"))))
+    #expect(settle(store).confirmed == 1)
+    try server.cli("FLUSHALL")
+    #expect(store.submit(batch(6, row("user:v", "1"))))
+    store.prepare(batch(7, row("user:w", "1")))
+    var progress = settle(store)
+    #expect(progress.confirmed == 0)
+    #expect(progress.lost)
+    for _ in 0..<5000 where progress.mark == nil {
+      progress.mark = store.pump().mark
+      usleep(1000)
+    }
+    #expect(progress.mark == StoreMark(group: "g", version: .zero))
+    #expect(try server.cli("DBSIZE") == "0")
+    #expect(store.submit(batch(8, row("user:u", "2"))))
+    #expect(settle(store).confirmed == 1)
+    #expect(try server.cli("EXISTS", "p:user:w") == "0")
+  }
+
   @Test func `a batch whose answer was lost is there after all, and the mark says so`() throws {
     let server = try RedisServer()
     let store = store(server) { $0.stallMs = 100 }

@@ -109,12 +109,36 @@ import Testing
     let ring = DedupRing(windowMs: .max, maxBytes: 1 << 20)
     for id in 1...10_000 { _ = ring.isRepeated(UInt64(id) &* 0x9e37_79b9, at: Int64(id)) }
     var rows: [[UInt8]] = []
-    ring.drainChanged { rows.append($1) }
+    ring.drainChanged { rows.append(Array($1)) }
+    #expect(rows.reduce(0) { $0 + $1.count } < 10_000 * 9 + 100)
     let again = DedupRing(windowMs: .max, maxBytes: 1 << 20)
     again.restore(tail: ring.tail, head: ring.head, rows: rows)
     #expect(again.count == ring.count)
     #expect((1...10_000).allSatisfy { again.isRepeated(UInt64($0) &* 0x9e37_79b9, at: 10_001) })
     #expect(!again.isRepeated(5, at: 10_001))
+  }
+
+  @Test func `saved times stay what they were, far apart, backwards and in older rows`() {
+    let times: [Int64] = [5, 1_763_697_600_000, 1_763_697_599_000, 1_763_697_600_063, -7, .max - 1, .min + 1]
+    var packer = RingPacker(entries: times.count)
+    packer.begin(row: 3)
+    for (i, time) in times.enumerated() { packer.put(UInt64(i) | 1 << 63, time) }
+    var reader = RingReader(packer.bytes)
+    #expect(reader.row == 3)
+    for (i, time) in times.enumerated() {
+      let entry = reader.next()
+      #expect(entry?.hash == UInt64(i) | 1 << 63)
+      #expect(entry?.time == time)
+    }
+    #expect(reader.next() == nil)
+    let old: [UInt64] = [9, 77, 1000, 78, UInt64(bitPattern: -4)]
+    old.withUnsafeBytes {
+      var reader = RingReader($0)
+      #expect(reader.row == 9)
+      #expect(reader.next()! == (77, 1000))
+      #expect(reader.next()! == (78, -4))
+      #expect(reader.next() == nil)
+    }
   }
 }
 

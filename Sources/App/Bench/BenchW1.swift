@@ -9,7 +9,7 @@ struct BenchW1: Verb {
   static let notes = """
     The same worker as `thalweg worker` with configs/w1.yaml, crash safety on. The clock starts with the first record \
     in hand and ends with the store's last answer. Prints JSON: events, invalid, elapsed_s, cpu_s, maxrss_kb, \
-    redis_writes, checkpoints, plans, state_bytes.
+    page_faults, redis_writes, checkpoints, plans, state_bytes.
     """
   static let readsSettings = false
   @Option("brokers", "Where the topics watch, click and rate are.") var brokers = ""
@@ -46,6 +46,7 @@ final class MeasuredRun {
   private let clock = SystemClock()
   private var startNs: Int64 = 0
   private var startCPU = 0.0
+  private var startFaults = 0
 
   init(name: String, maxEvents: Int, waiting: Int) {
     self.name = name
@@ -62,6 +63,7 @@ final class MeasuredRun {
       host.worker.whenFirstRecordArrives { [unowned self] in
         startNs = clock.monotonicNs
         startCPU = Self.cpuSeconds()
+        startFaults = Self.pageFaults()
       }
       try host.start()
       var progress = BackfillProgress()
@@ -72,6 +74,7 @@ final class MeasuredRun {
       try host.worker.publishEverything()
       let elapsed = Double(clock.monotonicNs - startNs) / 1e9
       let cpu = Self.cpuSeconds() - startCPU
+      let faults = Self.pageFaults() - startFaults
       let status = host.worker.status
       var writer = JSONWriter()
       writer.beginObject()
@@ -81,6 +84,7 @@ final class MeasuredRun {
       writer.field("elapsed_s", elapsed)
       writer.field("cpu_s", cpu)
       writer.field("maxrss_kb", Self.maxRSS())
+      writer.field("page_faults", faults)
       writer.field("redis_writes", host.worker.keysWritten)
       writer.field("checkpoints", status.checkpoints)
       writer.field("plans", status.plansWritten)
@@ -102,6 +106,9 @@ final class MeasuredRun {
     return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
       + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
   }
+
+  /// Pages touched for the first time, or again after the system took them.
+  private static func pageFaults() -> Int { Int(usage().ru_minflt) }
 
   static func maxRSS() -> Int { Int(usage().ru_maxrss) }
 }

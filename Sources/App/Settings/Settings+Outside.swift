@@ -44,8 +44,8 @@ public struct RedisSettings: Sendable {
 
 public struct PublishSettings: Sendable {
   @Option(
-    "max_delay", "Longest wait of a changed feature before it is written; under little load it is written at once.",
-    in: .milliseconds(1)...(.seconds(60))) public var maxDelay: Duration = .milliseconds(100)
+    "max_delay", "Longest wait between two batches while a backlog is folded; other changes are written at once.",
+    in: .milliseconds(1)...(.seconds(60))) public var maxDelay: Duration = .milliseconds(500)
   @Option(
     "views", "Fields published in place of the standard rows, each with row, key and field; empty = standard rows.")
   public var views: [View] = []
