@@ -56,7 +56,7 @@ let package = Package(
 
     // Adapters.
     library("KafkaPort", ["Ports", "Events", "CRdKafka", "CSys", "Telemetry"]),
-    library("RedisPort", ["Ports", "CHiredis", "CTLS", "CSys", "Telemetry", "JSON"]),
+    library("RedisPort", ["Ports", "Kernels", "CHiredis", "CTLS", "CSys", "Telemetry", "JSON"]),
     library("SQLitePort", ["Ports", "CSQLite", "CSys", "Kernels", "Telemetry"]),
     library("MemoryPort", ["Ports", "Kernels"]),
     library("Net", ["CSys", "CTLS", "Telemetry", "JSON"]),

@@ -147,6 +147,19 @@ public final class Catalog: @unchecked Sendable {
     return UnsafeBufferPointer(versions.row(version).pointee.genres.values)
   }
 
+  /// Asks for the row of a version, and later for what it leads to.
+  @inline(__always)
+  func prefetch(version: UInt32) {
+    if version != TitleFacts.noVersion { prefetchShared(versions.row(version), bytes: TitleVersion.rowBudget) }
+  }
+
+  @inline(__always)
+  func prefetchParts(ofVersion version: UInt32) {
+    guard version != TitleFacts.noVersion else { return }
+    if let genres = versions.row(version).pointee.genres.base { prefetchShared(genres, bytes: 8) }
+    prefetchShared(vectors.vector(version), bytes: stride * 4)
+  }
+
   private func put(_ row: CatalogRow, at slot: UInt32, _ ids: Identities) {
     let title = facts.row(slot)
     if !title.pointee.isKnown { titleCount += 1 }

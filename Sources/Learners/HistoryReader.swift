@@ -1,3 +1,4 @@
+import Events
 import Kernels
 
 /// Computes a viewer's history vector as of a time, by the batch formula over its entries.
@@ -11,16 +12,22 @@ public final class HistoryReader {
   private let kernels = VectorKernels.best
   private var buffer: UnsafeMutablePointer<Float>
   private var room = 0
-  private var counts: [UInt32] = []
+  /// By genre.
+  private let counts: UnsafeMutablePointer<UInt32>
   private var met: [UInt16] = []
 
   public init(catalog: Catalog, options: LearnOptions) {
     self.catalog = catalog
     self.options = options
     buffer = .allocate(capacity: 1)
+    counts = .allocate(capacity: Symbols.ceiling)
+    counts.initialize(repeating: 0, count: Symbols.ceiling)
   }
 
-  deinit { buffer.deallocate() }
+  deinit {
+    buffer.deallocate()
+    counts.deallocate()
+  }
 
   /// The vector, ``Catalog/stride`` floats, zero while cold; valid until the next call.
   public func vector(of slot: UInt32, in table: ViewerTable, asOf time: Int64) -> UnsafePointer<Float> {
@@ -72,8 +79,16 @@ public final class HistoryReader {
     _ row: UnsafeMutablePointer<ViewerRow>, _ stride: Int, _ weigh: (HistoryEntry) -> Float
   ) -> Double {
     var sum = 0.0
-    for cell in row.history.values {
-      let entry = cell.entry
+    let cells = row.history.values
+    for at in 0..<cells.count {
+      // Titles stand anywhere in the catalog.
+      if at + 2 * Self.ahead < cells.count {
+        catalog.prefetch(version: cells[at + 2 * Self.ahead].entry.catalogVersion)
+      }
+      if at + Self.ahead < cells.count {
+        catalog.prefetchParts(ofVersion: cells[at + Self.ahead].entry.catalogVersion)
+      }
+      let entry = cells[at].entry
       guard let vector = catalog.versionVector(entry.catalogVersion) else { continue }
       let weight = weigh(entry)
       guard weight > 0 else { continue }
@@ -83,12 +98,13 @@ public final class HistoryReader {
     return sum
   }
 
+  private static let ahead = 4
+
   private func countGenres(_ row: UnsafeMutablePointer<ViewerRow>) -> Int {
     met.removeAll(keepingCapacity: true)
     var total = 0
     for cell in row.history.values {
       for genre in catalog.versionGenres(cell.entry.catalogVersion) {
-        while counts.count <= Int(genre) { counts.append(0) }
         if counts[Int(genre)] == 0 { met.append(genre) }
         counts[Int(genre)] += 1
         total += 1

@@ -57,27 +57,28 @@ extension ViewerTable {
     into sink: inout some FeatureSink
   ) {
     let values = row.affinities.values
-    withUnsafeTemporaryAllocation(of: Int.self, capacity: max(1, values.count)) { order in
-      for index in 0..<values.count {  // insertion by name: a handful of genres
+    // By name: rank above, place below.
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: max(1, values.count)) { order in
+      for index in 0..<values.count {  // insertion: a handful of genres
         var at = index
-        let rank = ids.symbols.rank(values[index].genre)
-        while at > 0, rank < ids.symbols.rank(values[order[at - 1]].genre) {
+        let key = UInt64(ids.symbols.rank(values[index].genre)) << 32 | UInt64(index)
+        while at > 0, key < order[at - 1] {
           order[at] = order[at - 1]
           at -= 1
         }
-        order[at] = index
+        order[at] = key
       }
-      sink.beginObject("affinity")
-      for at in 0..<values.count { sink.number(ids.symbols[values[order[at]].genre], values[order[at]].raw) }
-      sink.end()
-      sink.beginObject("affinity_corrected")
-      for at in 0..<values.count {
-        sink.number(ids.symbols[values[order[at]].genre], values[order[at]].corrected(options.affinityDecay))
+      func write(_ name: String, _ number: (Affinity) -> Double) {
+        sink.beginObject(name)
+        for at in 0..<values.count {
+          let affinity = values[Int(UInt32(truncatingIfNeeded: order[at]))]
+          sink.number(ids.symbols[affinity.genre], number(affinity))
+        }
+        sink.end()
       }
-      sink.end()
-      sink.beginObject("affinity_timed")
-      for at in 0..<values.count { sink.number(ids.symbols[values[order[at]].genre], values[order[at]].timed) }
-      sink.end()
+      write("affinity") { $0.raw }
+      write("affinity_corrected") { $0.corrected(options.affinityDecay) }
+      write("affinity_timed") { $0.timed }
     }
   }
 

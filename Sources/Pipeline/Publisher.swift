@@ -47,6 +47,8 @@ public final class Publisher {
   private var submitted = (version: Version.zero, keys: 0, recordTime: Int64(0))
   /// When slowness may be said again.
   private var slowAgainNs: Int64 = 0
+  /// When rows that were gone may be said again.
+  private var incompleteAgainNs: Int64 = 0
   private var lastConfirmed: Version?
   public private(set) var keysWritten: UInt64 = 0
   public private(set) var batchesConfirmed: UInt64 = 0
@@ -169,7 +171,8 @@ public final class Publisher {
       lastConfirmed = submitted.version
       lastConfirmedNs = clock.monotonicNs
       batchAlerts.removeAll()
-      road.confirmInFlight()
+      road.confirmInFlight(again: progress.incomplete > 0)
+      if progress.incomplete > 0 { noteIncomplete(progress.incomplete) }
       if submitted.keys > 0 { confirmed() }
     }
     // A mark heard for the first time may lie above `version`: the caller looks at it before anything is written.
@@ -249,6 +252,16 @@ public final class Publisher {
   /// A store emptied while nothing is published would stay empty: nobody else would notice.
   private func mustAsk(now: Int64) -> Bool {
     !isBroken && lastConfirmedNs > 0 && now - max(lastConfirmedNs, submittedNs) >= Self.askAfterNs
+  }
+
+  private func noteIncomplete(_ rows: Int) {
+    errors += 1
+    let now = clock.monotonicNs
+    guard now >= incompleteAgainNs else { return }
+    incompleteAgainNs = now + 60_000_000_000
+    Log.shared.warning(
+      "rows were gone from the feature store; they are written whole again",
+      mend: "look who deletes keys there, and that maxmemory-policy is noeviction", ["rows": .integer(rows)])
   }
 
   private func noteSlowness() {

@@ -46,7 +46,7 @@ extension Road {
   func publish(into sink: inout StoreFeatureSink, limit: Int) -> Bool {
     let rows = unpublishedRows
     let share = (limit: limit, of: max(limit, rows))
-    if hasThreads, min(limit, rows) >= Self.rowsSideBySide {
+    if hasThreads, min(limit, rows) >= Self.encodedSideBySide {
       publishSideBySide(into: &sink, share)
     } else {
       settleArms()
@@ -169,7 +169,13 @@ extension Road {
   func handOver() { swap(&encodedKeys, &inFlightKeys) }
 
   /// The batch under way has arrived.
-  func confirmInFlight() {
+  ///
+  /// - Parameter again: The store had lost some of its rows: all of them are due again.
+  func confirmInFlight(again: Bool = false) {
+    if again {
+      republish(inFlightKeys)
+      models?.takeBack()
+    }
     if let pendingFolds {
       for (row, deletion) in inFlightKeys.decisions {
         pendingFolds[shard(ofDecision: row)].confirm(row, deletion: deletion)
@@ -183,12 +189,8 @@ extension Road {
 
   /// The batch under way may not have arrived, and the one made after it was never sent: their keys are due again.
   func republishInFlight() {
-    for keys in [encodedKeys, inFlightKeys] {
-      for slot in keys.viewers { viewerFolds[shard(ofViewer: slot)].publishing.mark(slot) }
-      for slot in keys.titles { titleFolds[shard(ofTitle: slot)].publishing.mark(slot) }
-      guard let pendingFolds else { continue }
-      for (row, _) in keys.decisions { pendingFolds[shard(ofDecision: row)].publishing.mark(row) }
-    }
+    republish(encodedKeys)
+    republish(inFlightKeys)
     rankings.forget()
     models?.takeBack()
     for slot in encodedKeys.deletes.union(inFlightKeys.deletes) {
@@ -196,6 +198,13 @@ extension Road {
     }
     encodedKeys.removeAll()
     inFlightKeys.removeAll()
+  }
+
+  private func republish(_ keys: borrowing BatchKeys) {
+    for slot in keys.viewers { viewerFolds[shard(ofViewer: slot)].publishing.mark(slot) }
+    for slot in keys.titles { titleFolds[shard(ofTitle: slot)].publishing.mark(slot) }
+    guard let pendingFolds else { return }
+    for (row, _) in keys.decisions { pendingFolds[shard(ofDecision: row)].publishing.mark(row) }
   }
 
   /// A viewer ended and the store has not confirmed that its keys are gone.

@@ -159,6 +159,8 @@ public struct StoreMark: Sendable, Equatable {
 public struct StoreProgress: Sendable {
   /// Batches confirmed since the last call.
   public var confirmed = 0
+  /// Rows of confirmed batches that the store had lost: the batch must be sent again, too.
+  public var incomplete = 0
   /// The connection was lost; every unconfirmed batch must be sent again.
   public var lost = false
   /// After a reconnect: the version the store has now; everything newer must be sent again.

@@ -16,11 +16,15 @@ struct BatchReplies: ~Copyable {
   /// Single writes the server refused within a transaction that went through.
   private(set) var refusedWrites = 0
   private(set) var firstRefusedWrite: String?
+  /// Writes of a part of a row's fields that found fields missing: the row is not what it was.
+  private(set) var incomplete = 0
   /// The server said what no Redis says here.
   private(set) var isNonsense = false
 
   private var phase = Phase.idle
   private var commands = 0
+  /// A bit a command: it adds no field.
+  private var partial: [UInt64] = []
   private var left = 0
   private var group: String?
   private let buffer: UnsafeMutableRawBufferPointer
@@ -33,8 +37,12 @@ struct BatchReplies: ~Copyable {
   var isDone: Bool { phase == .idle }
 
   /// Begins to follow a transaction of so many commands; what has come of it already is read at once.
-  mutating func expect(_ commands: Int) {
+  ///
+  /// - Parameter partial: A bit for each command that adds no field to a row that is whole.
+  mutating func expect(_ commands: Int, partial: [UInt64] = []) {
     self.commands = commands
+    self.partial = partial
+    incomplete = 0
     phase = .multi
     mark = nil
     group = nil
@@ -131,6 +139,8 @@ struct BatchReplies: ~Copyable {
       if isError {
         refusedWrites += 1
         if firstRefusedWrite == nil { firstRefusedWrite = text(start, end) }
+      } else if type == UInt8(ascii: ":"), isPartial(commands - left), self.number(start, end) != 0 {
+        incomplete += 1
       }
       left -= 1
       if left == 0 { phase = .watch }
@@ -152,6 +162,10 @@ struct BatchReplies: ~Copyable {
       if let group { mark = StoreMark(group: group, version: Version(text: text(start, end)) ?? .zero) }
       phase = .idle
     }
+  }
+
+  private func isPartial(_ command: Int) -> Bool {
+    command >> 6 < partial.count && partial[command >> 6] >> UInt64(command & 63) & 1 == 1
   }
 
   private func text(_ start: Int, _ end: Int) -> String {

@@ -4,13 +4,17 @@ import Ports
 ///
 /// `MULTI`, the writes, the mark, `EXEC`, then `WATCH` of the writer key and `HMGET` of what it says: both
 /// ride at the end, so their answers are there before the next `EXEC` is sent.
-struct BatchWriter {
+struct BatchWriter: ~Copyable {
   let prefix: [UInt8]
   let group: [UInt8]
   /// Seconds a hash lives after its last write; 0 = for ever.
   let ttlSeconds: Int
   let streamLength: Int
   private let writerKey: [UInt8]
+  /// nil where rows leave Redis by themselves: what stands there is not known then.
+  private var written: WrittenFields?
+  /// Of the commands begun last, a bit each: it names no field that is new, unless the row is gone.
+  private(set) var partial: [UInt64] = []
 
   init(prefix: String, group: String, ttlSeconds: Int, streamLength: Int) {
     self.prefix = Array(prefix.utf8)
@@ -18,16 +22,24 @@ struct BatchWriter {
     self.ttlSeconds = ttlSeconds
     self.streamLength = streamLength
     writerKey = Array((prefix + RedisStore.writerKey).utf8)
+    written = ttlSeconds == 0 ? WrittenFields() : nil
   }
+
+  /// What stands in Redis is not known any more.
+  mutating func forget() { written?.forgetAll() }
 
   /// Writes `MULTI`, the writes and the mark, which change nothing before ``writeEnd(into:)``; how many commands follow
   /// `MULTI`.
-  func writeBeginning(of batch: borrowing FeatureBatch, into out: inout RequestBuffer) -> Int {
+  mutating func writeBeginning(of batch: borrowing FeatureBatch, into out: inout RequestBuffer) -> Int {
     let version = Array(batch.version.text.utf8)
     let bytes = batch.bytes
     var commands = 0
+    partial.removeAll(keepingCapacity: true)
     out.begin(1)
     out.argument("MULTI")
+    let prefix = prefix
+    let group = group
+    let writerKey = writerKey
     bytes.withUnsafeBytes { bytes in
       version.withUnsafeBytes { version in
         prefix.withUnsafeBytes { prefix in
@@ -65,7 +77,7 @@ struct BatchWriter {
     }
   }
 
-  private func write(
+  private mutating func write(
     _ bytes: UnsafeRawBufferPointer, _ version: UnsafeRawBufferPointer, _ prefix: UnsafeRawBufferPointer,
     _ out: inout RequestBuffer
   ) -> Int {
@@ -77,10 +89,12 @@ struct BatchWriter {
       let fields = cursor.fieldCount
       switch cursor.operation {
       case .put:
-        out.begin(2 * fields + 4)
+        let changed = written?.note(cursor) ?? nil
+        if changed != nil { markPartial(commands) }
+        out.begin(2 * (changed?.nonzeroBitCount ?? fields) + 4)
         out.argument("HSET")
         out.argument(prefix, key)
-        copyFields(&cursor, fields, &out)
+        copyFields(&cursor, fields, changed ?? .max, &out)
         out.argument("v")
         out.argument(version)
         commands += 1 + expire(prefix, key, &out)
@@ -89,9 +103,10 @@ struct BatchWriter {
         out.begin(2 * fields + 2)
         out.argument("HSET")
         out.argument(key)
-        copyFields(&cursor, fields, &out)
+        copyFields(&cursor, fields, .max, &out)
         commands += 1 + expire(bare, key, &out)
       case .delete, .deleteRaw:
+        if cursor.operation == .delete { written?.forget(key) }
         out.begin(2)
         out.argument("DEL")
         out.argument(cursor.operation == .delete ? prefix : bare, key)
@@ -122,7 +137,7 @@ struct BatchWriter {
         out.argument("~")
         out.argument(number: streamLength)
         out.argument("*")
-        copyFields(&cursor, fields, &out)
+        copyFields(&cursor, fields, .max, &out)
         stamp(prefix, key, version, &out)
         commands += 2
       }
@@ -131,12 +146,21 @@ struct BatchWriter {
   }
 
   @inline(__always)
-  private func copyFields(_ cursor: inout FeatureCursor, _ count: Int, _ out: inout RequestBuffer) {
-    for _ in 0..<count {
+  private func copyFields(
+    _ cursor: inout FeatureCursor, _ count: Int, _ wanted: UInt64, _ out: inout RequestBuffer
+  ) {
+    for number in 0..<count {
       let field = cursor.nextField()
+      // Rows of more than 64 fields are always whole.
+      guard wanted == .max || wanted >> UInt64(number) & 1 == 1 else { continue }
       out.argument(field.name)
       out.argument(field.value)
     }
+  }
+
+  private mutating func markPartial(_ command: Int) {
+    while partial.count <= command >> 6 { partial.append(0) }
+    partial[command >> 6] |= 1 << UInt64(command & 63)
   }
 
   private func expire(

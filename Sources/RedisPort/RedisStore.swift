@@ -36,7 +36,7 @@ public final class RedisStore: FeatureStore {
   private var replies = BatchReplies()
   private var isUnderWay = false
   /// The batch sent ahead behind the one under way, all but its end.
-  private var ahead: (version: Version, count: Int, commands: Int)?
+  private var ahead: (version: Version, count: Int, commands: Int, partial: [UInt64])?
   /// Version of the batch under way.
   private var submitted = Version.zero
   /// What the writer key said when it was last read.
@@ -81,33 +81,37 @@ public final class RedisStore: FeatureStore {
   /// Redis takes in the batch that follows while it is busy with the one under way: all but the end, which makes it
   /// count, and which leaves only once the answers to the one before have been read.
   public func prepare(_ batch: borrowing FeatureBatch) {
-    guard let writer, transport != nil, isUnderWay, ahead == nil, !isRefused, batch.count < Self.mostAhead / 4 else {
-      return
-    }
+    guard writer != nil, transport != nil, isUnderWay, ahead == nil, !isRefused, batch.count < Self.mostAhead / 4
+    else { return }
     out.removeFirst(sent)
     sent = 0
-    ahead = (batch.version, batch.count, writer.writeBeginning(of: batch, into: &out))
+    let (commands, partial) = begin(batch)
+    ahead = (batch.version, batch.count, commands, partial)
     attempt { () throws(PortError) in try send() }
   }
 
+  private func begin(_ batch: borrowing FeatureBatch) -> (commands: Int, partial: [UInt64]) {
+    let commands = writer?.writeBeginning(of: batch, into: &out) ?? 0
+    return (commands, writer?.partial ?? [])
+  }
+
   public func submit(_ batch: borrowing FeatureBatch) -> Bool {
-    guard let writer, transport != nil, !isUnderWay, !isRefused else { return false }
+    guard writer != nil, transport != nil, !isUnderWay, !isRefused else { return false }
     if let mark, mark.version > batch.version {
       refuse(fenced(mark, batch.version))
       return true
     }
     out.removeFirst(sent)
     sent = 0
-    let commands: Int
     if let begun = ahead {
       precondition(begun.version == batch.version && begun.count == batch.count, "another batch was sent ahead")
-      commands = begun.commands
+      replies.expect(begun.commands, partial: begun.partial)
       ahead = nil
     } else {
-      commands = writer.writeBeginning(of: batch, into: &out)
+      let (commands, partial) = begin(batch)
+      replies.expect(commands, partial: partial)
     }
-    writer.writeEnd(into: &out)
-    replies.expect(commands)
+    writer?.writeEnd(into: &out)
     isUnderWay = true
     submitted = batch.version
     newest = batch.version
@@ -190,6 +194,7 @@ public final class RedisStore: FeatureStore {
           code: "redis-touched", isRetriable: true,
           message: "\(address.masked): something else touched \(options.prefix)\(Self.writerKey)")
       }
+      writer?.forget()
       // Nobody newer: the server forgot, or went back to an earlier state.
       news.lost = true
       news.mark = mark ?? StoreMark(group: group, version: .zero)
@@ -203,7 +208,12 @@ public final class RedisStore: FeatureStore {
       return
     }
     news.confirmed += 1
+    if replies.incomplete > 0 {
+      writer?.forget()
+      news.incomplete += replies.incomplete
+    }
     if replies.refusedWrites > 0 {
+      writer?.forget()
       news.error = PortError(
         code: "redis-refused",
         isRetriable: true,
@@ -247,6 +257,7 @@ public final class RedisStore: FeatureStore {
 
   private func adopt(_ link: Link) {
     ahead = nil
+    writer?.forget()
     transport = link.connection.transport
     mark = link.mark
     newest = link.mark?.version ?? .zero

@@ -45,6 +45,7 @@ func settle(_ store: any FeatureStore, seconds: Double = 10) -> StoreProgress {
   repeat {
     let progress = store.pump()
     all.confirmed += progress.confirmed
+    all.incomplete += progress.incomplete
     all.lost = all.lost || progress.lost
     all.mark = progress.mark ?? all.mark
     all.error = progress.error ?? all.error

@@ -93,6 +93,40 @@ import Testing
     #expect(settle(store).confirmed == 1)
   }
 
+  @Test func `only fields that changed are sent, and a row that is gone is said to be`() throws {
+    let server = try RedisServer()
+    let store = store(server)
+    _ = try store.open(group: "g")
+    func write(_ turn: UInt64, _ values: [String]) -> StoreProgress {
+      #expect(
+        store.submit(
+          batch(turn) { batch in
+            batch.begin(.put, key: "user:u".utf8)
+            for (number, value) in values.enumerated() { batch.field("f\(number)", value) }
+          }))
+      return settle(store)
+    }
+    let first = ["0", "1", "2", "3", "4", "5"]
+    #expect(write(1, first).incomplete == 0)
+    // Somebody's own value stands where ours says the same, until a whole write.
+    try server.cli("HSET", "p:user:u", "f1", "theirs")
+    #expect(write(2, ["0", "1", "2", "3", "4", "changed"]).incomplete == 0)
+    #expect(try server.cli("HMGET", "p:user:u", "f0", "f1", "f5") == "0\ntheirs\nchanged")
+    #expect(try server.cli("HGET", "p:user:u", "v").hasSuffix("2"))
+    for turn in UInt64(3)...17 { #expect(write(turn, first).incomplete == 0) }
+    #expect(try server.cli("HMGET", "p:user:u", "f0", "f1", "f5") == "0\n1\n5")
+    // A row taken away is known by the answer, and whole again with the next write.
+    try server.cli("DEL", "p:user:u")
+    #expect(write(18, first).incomplete == 1)
+    #expect(write(19, first).incomplete == 0)
+    #expect(try server.cli("HLEN", "p:user:u") == "7")
+    // As is one that the worker itself deleted.
+    #expect(store.submit(batch(20) { $0.begin(.delete, key: "user:u".utf8) }))
+    #expect(settle(store).confirmed == 1)
+    #expect(write(21, first).incomplete == 0)
+    #expect(try server.cli("HLEN", "p:user:u") == "7")
+  }
+
   @Test func `what is sent ahead counts once it is submitted`() throws {
     let server = try RedisServer()
     let store = store(server)

@@ -137,6 +137,19 @@ import Testing
     #expect(try expected.difference(world.remains()) == nil)
   }
 
+  @Test func `rows that a store lost of a batch it confirmed are written again`() throws {
+    let world = World()
+    var steps = 0
+    world.eachStep = { [unowned world] _ in
+      steps += 1
+      if steps % 10 == 0, steps < 200 { world.store.batchesToThin = 1 }
+    }
+    try world.run()
+    #expect(world.store.batchesToThin == 0)
+    #expect(world.worker.storeErrors > 5)
+    #expect(try expected.difference(world.remains()) == nil)
+  }
+
   @Test func `a store promoted without its tail gets it again`() throws {
     let world = World()
     var steps = 0

@@ -183,9 +183,11 @@ struct BenchLatency: Verb {
     _ = try store.open(group: "relay")
     defer { store.close() }
     let sink = Relay()
+    var runs = 0
     func carry(seconds: Int) throws {
+      runs += 1
       let child = try produce(
-        places, rate: rate, events: rate * seconds, from: Self.sweep - 20 * 3_600_000, seed: 1,
+        places, rate: rate, events: rate * seconds, from: Self.sweep - 20 * 3_600_000, seed: 100 + runs,
         prefix: "relay-\(getpid()):user:")
       while !child.hasEnded {
         _ = try source.poll(timeoutMs: store.inFlight > 0 ? 1 : 50, limit: 8192, into: sink)

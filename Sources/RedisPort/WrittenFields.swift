@@ -1,0 +1,72 @@
+import Kernels
+import Ports
+
+/// What the latest writes put into hashes, by a 64-bit fingerprint a field, so that the next write of a row leaves out
+/// the fields that would say the same: of twenty or thirty fields of a viewer or a title half change with an event.
+///
+/// A cache: one place a key, the latest stays. Every 16th write of a row is whole, so that a field that somebody else
+/// changed or took out is right again after as many; a row that is gone altogether is known by Redis' answer, which
+/// counts fields that are new.
+///
+/// - Complexity: about 10 ns a field, 25 MB where many rows are busy.
+struct WrittenFields: ~Copyable {
+  /// Most fields of a row that is remembered; the longest is a title's, of 34.
+  static let most = 46
+  /// Rows of fewer fields change whole.
+  private static let least = 5
+  private static let places = 1 << 16
+  private static let wholeEvery: UInt32 = 16
+
+  private struct Head {
+    var key: UInt64
+    var fields: UInt32
+    /// Writes since the last whole one.
+    var partial: UInt32
+  }
+  private static let stride = MemoryLayout<Head>.size + most * 8
+
+  private let base: UnsafeMutableRawPointer
+
+  init() { base = Pages.allocate(Self.places * Self.stride) }
+
+  deinit { Pages.free(base, Self.places * Self.stride) }
+
+  /// Notes a write of a row that is about to be made.
+  ///
+  /// - Returns: A bit for each of its fields that must be in it; nil = all of them, and the row may be new.
+  mutating func note(_ row: FeatureCursor) -> UInt64? {
+    guard row.fieldCount >= Self.least, row.fieldCount <= Self.most else { return nil }
+    let key = xxh3(row.key)
+    let place = place(key)
+    let head = place.load(as: Head.self)
+    let isWhole =
+      head.key != key || Int(head.fields) != row.fieldCount || head.partial + 1 >= Self.wholeEvery
+    let fingerprints = (place + MemoryLayout<Head>.size).assumingMemoryBound(to: UInt64.self)
+    var changed: UInt64 = 0
+    var fields = row
+    for field in 0..<row.fieldCount {
+      let (name, value) = fields.nextField()
+      let fingerprint = xxh3(value, seed: xxh3(name))
+      if fingerprints[field] != fingerprint { changed |= 1 << UInt64(field) }
+      fingerprints[field] = fingerprint
+    }
+    place.storeBytes(
+      of: Head(key: key, fields: UInt32(row.fieldCount), partial: isWhole ? 0 : head.partial + 1), as: Head.self)
+    return isWhole ? nil : changed
+  }
+
+  /// A key was deleted.
+  mutating func forget(_ key: UnsafeRawBufferPointer) {
+    let key = xxh3(key)
+    if place(key).load(as: UInt64.self) == key { place(key).storeBytes(of: 0, as: UInt64.self) }
+  }
+
+  /// What stands in Redis is not known any more.
+  mutating func forgetAll() {
+    for place in 0..<Self.places { (base + place * Self.stride).storeBytes(of: 0, as: UInt64.self) }
+  }
+
+  private func place(_ key: UInt64) -> UnsafeMutableRawPointer {
+    base + (Int(truncatingIfNeeded: key) & (Self.places - 1)) * Self.stride
+  }
+}
