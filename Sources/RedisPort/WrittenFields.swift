@@ -26,6 +26,8 @@ struct WrittenFields: ~Copyable {
   private static let stride = MemoryLayout<Head>.size + most * 8
 
   private let base: UnsafeMutableRawPointer
+  /// Part of every key's hash: with the next one nothing noted so far is found.
+  private var generation: UInt64 = 1
 
   init() { base = Pages.allocate(Self.places * Self.stride) }
 
@@ -36,7 +38,7 @@ struct WrittenFields: ~Copyable {
   /// - Returns: A bit for each of its fields that must be in it; nil = all of them, and the row may be new.
   mutating func note(_ row: FeatureCursor) -> UInt64? {
     guard row.fieldCount >= Self.least, row.fieldCount <= Self.most else { return nil }
-    let key = xxh3(row.key)
+    let key = xxh3(row.key, seed: generation)
     let place = place(key)
     let head = place.load(as: Head.self)
     let isWhole =
@@ -57,14 +59,12 @@ struct WrittenFields: ~Copyable {
 
   /// A key was deleted.
   mutating func forget(_ key: UnsafeRawBufferPointer) {
-    let key = xxh3(key)
+    let key = xxh3(key, seed: generation)
     if place(key).load(as: UInt64.self) == key { place(key).storeBytes(of: 0, as: UInt64.self) }
   }
 
   /// What stands in Redis is not known any more.
-  mutating func forgetAll() {
-    for place in 0..<Self.places { (base + place * Self.stride).storeBytes(of: 0, as: UInt64.self) }
-  }
+  mutating func forgetAll() { generation += 1 }
 
   private func place(_ key: UInt64) -> UnsafeMutableRawPointer {
     base + (Int(truncatingIfNeeded: key) & (Self.places - 1)) * Self.stride
