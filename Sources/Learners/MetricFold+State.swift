@@ -1,3 +1,5 @@
+import Kernels
+
 /// Metric rows in the state: one a scope, keyed by kind << 32 | symbol or slot, and a head.
 extension MetricFold {
   /// Key of the head row: next border and genre trends.
@@ -22,7 +24,14 @@ extension MetricFold {
     if headIsDirty { rows.append((Self.headKey, head)) }
     headIsDirty = false
     var bytes: [UInt8] = []
-    for (key, node) in rows.sorted(by: { $0.key < $1.key }) {
+    rows.sort { $0.key < $1.key }
+    for at in rows.indices {
+      // Nodes stand anywhere, and their cells elsewhere.
+      if at + 8 < rows.count, rows[at + 8].node < nothing {
+        prefetch(nodes.row(rows[at + 8].node), bytes: MemoryLayout<MetricNode>.stride)
+      }
+      if at + 4 < rows.count, rows[at + 4].node < nothing { nodes.row(rows[at + 4].node).pointee.prefetchRuns() }
+      let (key, node) = rows[at]
       bytes.removeAll(keepingCapacity: true)
       switch node {
       case head: encodeHead(into: &bytes)
@@ -103,14 +112,18 @@ extension MetricFold {
     bytes.put(UInt8(1))
     bytes.put(node.touched)
     bytes.put(node.bucket)
-    for series in [node.series.0, node.series.1, node.series.2] {
-      series.recent.encode(into: &bytes)
-      series.hours.encode(into: &bytes)
-      bytes.put(series.firedAt)
-      bytes.put(series.judgedAt)
-      bytes.put(series.direction)
-      bytes.put(series.kind)
-    }
+    encode(node.series.0, into: &bytes)
+    encode(node.series.1, into: &bytes)
+    encode(node.series.2, into: &bytes)
+  }
+
+  private func encode(_ series: MetricSeries, into bytes: inout [UInt8]) {
+    series.recent.encode(into: &bytes)
+    series.hours.encode(into: &bytes)
+    bytes.put(series.firedAt)
+    bytes.put(series.judgedAt)
+    bytes.put(series.direction)
+    bytes.put(series.kind)
   }
 
   private static func series(_ reader: inout ByteReader) throws(StateError) -> MetricSeries {
