@@ -84,6 +84,7 @@ public struct DirtySet: ~Copyable {
   /// a slot waits for one round at most, however often those before it are marked again.
   ///
   /// - Returns: How many.
+  @discardableResult
   public mutating func drain(atMost limit: Int, _ body: (UInt32) -> Void) -> Int {
     guard limit > 0, count > 0 else { return 0 }
     var left = limit

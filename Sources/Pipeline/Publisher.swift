@@ -45,10 +45,20 @@ public final class Publisher {
   private var submittedNs: Int64 = 0
   /// Version, keys and newest record of the batch under way.
   private var submitted = (version: Version.zero, keys: 0, recordTime: Int64(0))
-  /// When slowness may be said again.
-  private var slowAgainNs: Int64 = 0
-  /// When rows that were gone may be said again.
-  private var incompleteAgainNs: Int64 = 0
+  private var slowness = OnceAMinute()
+  private var incompleteness = OnceAMinute()
+
+  /// What would be said at every batch is said once a minute.
+  private struct OnceAMinute {
+    private var againNs: Int64 = 0
+
+    mutating func isDue(_ now: Int64) -> Bool {
+      guard now >= againNs else { return false }
+      againNs = now + 60_000_000_000
+      return true
+    }
+  }
+
   private var lastConfirmed: Version?
   public private(set) var keysWritten: UInt64 = 0
   public private(set) var batchesConfirmed: UInt64 = 0
@@ -256,9 +266,7 @@ public final class Publisher {
 
   private func noteIncomplete(_ rows: Int) {
     errors += 1
-    let now = clock.monotonicNs
-    guard now >= incompleteAgainNs else { return }
-    incompleteAgainNs = now + 60_000_000_000
+    guard incompleteness.isDue(clock.monotonicNs) else { return }
     Log.shared.warning(
       "rows were gone from the feature store; they are written whole again",
       mend: "look who deletes keys there, and that maxmemory-policy is noeviction", ["rows": .integer(rows)])
@@ -266,8 +274,7 @@ public final class Publisher {
 
   private func noteSlowness() {
     let now = clock.monotonicNs
-    guard submittedNs > 0, !isBroken, now - submittedNs > Self.slowNs, now >= slowAgainNs else { return }
-    slowAgainNs = now + 60_000_000_000
+    guard submittedNs > 0, !isBroken, now - submittedNs > Self.slowNs, slowness.isDue(now) else { return }
     Log.shared.warning(
       "the feature store answers slowly; keys wait, events are folded on",
       mend: "look at its load, at slow commands of others (SLOWLOG GET) and at the network",

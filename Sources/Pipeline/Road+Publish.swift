@@ -10,19 +10,11 @@ extension Road {
   /// Rows that changed and that no batch holds.
   var unpublishedRows: Int {
     var count = 0
-    for shard in 0..<shards { for kind in 0..<Self.kinds { count += unpublished(kind, shard: shard) } }
-    return count
-  }
-
-  /// Kinds of rows: 0 viewers, 1 titles, 2 decisions.
-  private static let kinds = 3
-
-  private func unpublished(_ kind: Int, shard: Int) -> Int {
-    switch kind {
-    case 0: viewerFolds[shard].publishing.count
-    case 1: titleFolds[shard].publishing.count
-    default: pendingFolds?[shard].publishing.count ?? 0
+    for shard in 0..<shards {
+      count += viewerFolds[shard].publishing.count + titleFolds[shard].publishing.count
+      if let pendingFolds { count += pendingFolds[shard].publishing.count }
     }
+    return count
   }
 
   /// Changed keys that the store has not confirmed: those that wait, and those under way.
@@ -45,7 +37,7 @@ extension Road {
   /// Each kind of each shard gives as large a part of what it has as the others, so that none waits for more rounds.
   func publish(into sink: inout StoreFeatureSink, limit: Int) -> Bool {
     let rows = unpublishedRows
-    let share = (limit: limit, of: max(limit, rows))
+    let share = PublishShare(limit: limit, of: max(limit, rows))
     if hasThreads, min(limit, rows) >= Self.encodedSideBySide {
       publishSideBySide(into: &sink, share)
     } else {
@@ -56,7 +48,7 @@ extension Road {
   }
 
   /// Each shard encodes its own rows; the parts are joined by shard.
-  private func publishSideBySide(into sink: inout StoreFeatureSink, _ share: (limit: Int, of: Int)) {
+  private func publishSideBySide(into sink: inout StoreFeatureSink, _ share: PublishShare) {
     settleArms()
     for part in publishParts.indices {
       publishParts[part].sink.batch.removeAll(version: sink.batch.version)
@@ -79,22 +71,18 @@ extension Road {
 
   /// The share of one shard's rows.
   private func publish(
-    _ share: (limit: Int, of: Int), shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys
+    _ share: PublishShare, shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys
   ) {
-    for kind in 0..<Self.kinds {
-      let limit = (unpublished(kind, shard: shard) * share.limit + share.of - 1) / share.of
-      switch kind {
-      case 0: publishViewers(shard, into: &sink, keys: &keys, limit: limit)
-      case 1: publishTitles(shard, into: &sink, keys: &keys, limit: limit)
-      default: publishDecisions(shard, into: &sink, keys: &keys, limit: limit)
-      }
-    }
+    publishViewers(shard, into: &sink, keys: &keys, limit: share.part(of: viewerFolds[shard].publishing.count))
+    publishTitles(shard, into: &sink, keys: &keys, limit: share.part(of: titleFolds[shard].publishing.count))
+    guard let pendingFolds else { return }
+    publishDecisions(shard, into: &sink, keys: &keys, limit: share.part(of: pendingFolds[shard].publishing.count))
   }
 
   private func publishViewers(
     _ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys, limit: Int
   ) {
-    _ = viewerFolds[shard].publishing.drain(atMost: limit) { slot in
+    viewerFolds[shard].publishing.drain(atMost: limit) { slot in
       if viewers.row(slot).pointee.isAlive {
         views.put(viewer: slot, of: self, into: &sink)
       } else {
@@ -108,7 +96,7 @@ extension Road {
   private func publishTitles(
     _ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys, limit: Int
   ) {
-    _ = titleFolds[shard].publishing.drain(atMost: limit) { slot in
+    titleFolds[shard].publishing.drain(atMost: limit) { slot in
       guard titles.row(slot).pointee.isAlive else { return }
       views.put(title: slot, of: self, into: &sink)
       keys.titles.append(slot)
@@ -119,7 +107,7 @@ extension Road {
     _ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys, limit: Int
   ) {
     guard let pendingFolds else { return }
-    _ = pendingFolds[shard].publishing.drain(atMost: limit) { row in
+    pendingFolds[shard].publishing.drain(atMost: limit) { row in
       guard let decision = pendingFolds[shard].decision(row) else { return }
       views.put(decision: decision, of: self, into: &sink)
       keys.decisions.append((row, decision.deletion))
@@ -251,6 +239,15 @@ struct BatchKeys {
     decisions.removeAll(keepingCapacity: true)
     deletes.removeAll()
   }
+}
+
+/// How much of all that waits a batch takes.
+struct PublishShare {
+  let limit: Int
+  let of: Int
+
+  /// Rounded up.
+  func part(of count: Int) -> Int { (count * limit + of - 1) / of }
 }
 
 /// One shard's part of a batch, and the rows it was made of.

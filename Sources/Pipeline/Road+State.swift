@@ -56,7 +56,7 @@ extension Road {
   }
 
   private func saveRows(of shard: Int, into snapshot: inout Snapshot, viewers: Int) {
-    _ = viewerFolds[shard].saving.drain(atMost: viewers) { save(viewer: $0, into: &snapshot) }
+    viewerFolds[shard].saving.drain(atMost: viewers) { save(viewer: $0, into: &snapshot) }
     titleFolds[shard].saving.drain { save(title: $0, into: &snapshot) }
   }
 

@@ -145,7 +145,7 @@ public final class Road {
   var hasThreads: Bool { shards > 1 && exchange.shards == shards }
   /// Fewer rows are not worth waking the other shards' threads.
   static let rowsSideBySide = 512
-  /// Rows that are encoded are: an encoding takes ten times what a copy does.
+  /// The same for rows that are encoded instead of copied, which takes ten times as long.
   static let encodedSideBySide = 128
   /// Viewers met so far.
   public var viewerCount: Int { ids.viewers.count }

@@ -23,8 +23,8 @@ struct BatchReplies: ~Copyable {
 
   private var phase = Phase.idle
   private var commands = 0
-  /// A bit a command: it adds no field.
-  private var partial: [UInt64] = []
+  /// Of each command, up to the last such one: it adds no field.
+  private var partial: [Bool] = []
   private var left = 0
   private var group: String?
   private let buffer: UnsafeMutableRawBufferPointer
@@ -38,8 +38,8 @@ struct BatchReplies: ~Copyable {
 
   /// Begins to follow a transaction of so many commands; what has come of it already is read at once.
   ///
-  /// - Parameter partial: A bit for each command that adds no field to a row that is whole.
-  mutating func expect(_ commands: Int, partial: [UInt64] = []) {
+  /// - Parameter partial: Which commands add no field to a row that is whole; those behind its end may.
+  mutating func expect(_ commands: Int, partial: [Bool] = []) {
     self.commands = commands
     self.partial = partial
     incomplete = 0
@@ -165,7 +165,7 @@ struct BatchReplies: ~Copyable {
   }
 
   private func isPartial(_ command: Int) -> Bool {
-    command >> 6 < partial.count && partial[command >> 6] >> UInt64(command & 63) & 1 == 1
+    command < partial.count && partial[command]
   }
 
   private func text(_ start: Int, _ end: Int) -> String {

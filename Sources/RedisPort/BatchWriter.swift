@@ -13,8 +13,8 @@ struct BatchWriter: ~Copyable {
   private let writerKey: [UInt8]
   /// nil where rows leave Redis by themselves: what stands there is not known then.
   private var written: WrittenFields?
-  /// Of the commands begun last, a bit each: it names no field that is new, unless the row is gone.
-  private(set) var partial: [UInt64] = []
+  /// Of the commands begun last, up to the last such one: it names no field that is new, unless the row is gone.
+  private(set) var partial: [Bool] = []
 
   init(prefix: String, group: String, ttlSeconds: Int, streamLength: Int) {
     self.prefix = Array(prefix.utf8)
@@ -94,7 +94,7 @@ struct BatchWriter: ~Copyable {
         out.begin(2 * (changed?.nonzeroBitCount ?? fields) + 4)
         out.argument("HSET")
         out.argument(prefix, key)
-        copyFields(&cursor, fields, changed ?? .max, &out)
+        copyFields(&cursor, fields, only: changed, &out)
         out.argument("v")
         out.argument(version)
         commands += 1 + expire(prefix, key, &out)
@@ -103,7 +103,7 @@ struct BatchWriter: ~Copyable {
         out.begin(2 * fields + 2)
         out.argument("HSET")
         out.argument(key)
-        copyFields(&cursor, fields, .max, &out)
+        copyFields(&cursor, fields, &out)
         commands += 1 + expire(bare, key, &out)
       case .delete, .deleteRaw:
         if cursor.operation == .delete { written?.forget(key) }
@@ -137,7 +137,7 @@ struct BatchWriter: ~Copyable {
         out.argument("~")
         out.argument(number: streamLength)
         out.argument("*")
-        copyFields(&cursor, fields, .max, &out)
+        copyFields(&cursor, fields, &out)
         stamp(prefix, key, version, &out)
         commands += 2
       }
@@ -147,20 +147,19 @@ struct BatchWriter: ~Copyable {
 
   @inline(__always)
   private func copyFields(
-    _ cursor: inout FeatureCursor, _ count: Int, _ wanted: UInt64, _ out: inout RequestBuffer
+    _ cursor: inout FeatureCursor, _ count: Int, only wanted: UInt64? = nil, _ out: inout RequestBuffer
   ) {
     for number in 0..<count {
       let field = cursor.nextField()
-      // Rows of more than 64 fields are always whole.
-      guard wanted == .max || wanted >> UInt64(number) & 1 == 1 else { continue }
+      if let wanted, wanted >> UInt64(number) & 1 == 0 { continue }
       out.argument(field.name)
       out.argument(field.value)
     }
   }
 
   private mutating func markPartial(_ command: Int) {
-    while partial.count <= command >> 6 { partial.append(0) }
-    partial[command >> 6] |= 1 << UInt64(command & 63)
+    while partial.count < command { partial.append(false) }
+    partial.append(true)
   }
 
   private func expire(

@@ -36,7 +36,15 @@ public final class RedisStore: FeatureStore {
   private var replies = BatchReplies()
   private var isUnderWay = false
   /// The batch sent ahead behind the one under way, all but its end.
-  private var ahead: (version: Version, count: Int, commands: Int, partial: [UInt64])?
+  private var ahead: Begun?
+
+  /// A batch in the buffer, all but its end.
+  private struct Begun {
+    var version: Version
+    var count: Int
+    var commands: Int
+    var partial: [Bool]
+  }
   /// Version of the batch under way.
   private var submitted = Version.zero
   /// What the writer key said when it was last read.
@@ -81,37 +89,30 @@ public final class RedisStore: FeatureStore {
   /// Redis takes in the batch that follows while it is busy with the one under way: all but the end, which makes it
   /// count, and which leaves only once the answers to the one before have been read.
   public func prepare(_ batch: borrowing FeatureBatch) {
-    guard writer != nil, transport != nil, isUnderWay, ahead == nil, !isRefused, batch.count < Self.mostAhead / 4
-    else { return }
-    out.removeFirst(sent)
-    sent = 0
-    let (commands, partial) = begin(batch)
-    ahead = (batch.version, batch.count, commands, partial)
+    guard transport != nil, isUnderWay, ahead == nil, !isRefused, batch.count < Self.mostAhead / 4 else { return }
+    ahead = begin(batch)
     attempt { () throws(PortError) in try send() }
   }
 
-  private func begin(_ batch: borrowing FeatureBatch) -> (commands: Int, partial: [UInt64]) {
-    let commands = writer?.writeBeginning(of: batch, into: &out) ?? 0
-    return (commands, writer?.partial ?? [])
+  /// Puts it behind what is not sent yet; nil = the store is not open.
+  private func begin(_ batch: borrowing FeatureBatch) -> Begun? {
+    out.removeFirst(sent)
+    sent = 0
+    guard let commands = writer?.writeBeginning(of: batch, into: &out) else { return nil }
+    return Begun(version: batch.version, count: batch.count, commands: commands, partial: writer?.partial ?? [])
   }
 
   public func submit(_ batch: borrowing FeatureBatch) -> Bool {
-    guard writer != nil, transport != nil, !isUnderWay, !isRefused else { return false }
+    guard transport != nil, !isUnderWay, !isRefused else { return false }
     if let mark, mark.version > batch.version {
       refuse(fenced(mark, batch.version))
       return true
     }
-    out.removeFirst(sent)
-    sent = 0
-    if let begun = ahead {
-      precondition(begun.version == batch.version && begun.count == batch.count, "another batch was sent ahead")
-      replies.expect(begun.commands, partial: begun.partial)
-      ahead = nil
-    } else {
-      let (commands, partial) = begin(batch)
-      replies.expect(commands, partial: partial)
-    }
+    guard let begun = ahead ?? begin(batch) else { return false }
+    precondition(begun.version == batch.version && begun.count == batch.count, "another batch was sent ahead")
+    ahead = nil
     writer?.writeEnd(into: &out)
+    replies.expect(begun.commands, partial: begun.partial)
     isUnderWay = true
     submitted = batch.version
     newest = batch.version
@@ -188,23 +189,18 @@ public final class RedisStore: FeatureStore {
     mark = replies.mark
     if replies.isFenced {
       if let refusal = refusal(mark, newest: submitted) { return refuse(refusal) }
+      let touched = PortError(
+        code: "redis-touched", isRetriable: true,
+        message:
+          "\(address.masked): something else touched \(options.prefix)\(Self.writerKey); the batch is sent again")
       // What was sent ahead must not come to count: it ends with its connection.
-      if ahead != nil {
-        throw PortError(
-          code: "redis-touched", isRetriable: true,
-          message: "\(address.masked): something else touched \(options.prefix)\(Self.writerKey)")
-      }
+      guard ahead == nil else { throw touched }
       writer?.forget()
       // Nobody newer: the server forgot, or went back to an earlier state.
       news.lost = true
       news.mark = mark ?? StoreMark(group: group, version: .zero)
       newest = mark?.version ?? .zero
-      if mark == before {
-        news.error = PortError(
-          code: "redis-touched", isRetriable: true,
-          message:
-            "\(address.masked): something else touched \(options.prefix)\(Self.writerKey); the batch is sent again")
-      }
+      if mark == before { news.error = touched }
       return
     }
     news.confirmed += 1

@@ -37,7 +37,11 @@ struct WrittenFields: ~Copyable {
   ///
   /// - Returns: A bit for each of its fields that must be in it; nil = all of them, and the row may be new.
   mutating func note(_ row: FeatureCursor) -> UInt64? {
-    guard row.fieldCount >= Self.least, row.fieldCount <= Self.most else { return nil }
+    guard row.fieldCount >= Self.least, row.fieldCount <= Self.most else {
+      // It may have had another length before.
+      forget(row.key)
+      return nil
+    }
     let key = xxh3(row.key, seed: generation)
     let place = place(key)
     let head = place.load(as: Head.self)

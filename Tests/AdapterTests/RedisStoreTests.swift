@@ -52,6 +52,26 @@ import Testing
     }
   }
 
+  /// A server emptied behind the back of a store that wrote one row as of turn 5.
+  private func emptied() throws -> (RedisServer, RedisStore) {
+    let server = try RedisServer()
+    let store = store(server)
+    _ = try store.open(group: "g")
+    #expect(store.submit(batch(5, row("user:u", "1"))))
+    #expect(settle(store).confirmed == 1)
+    try server.cli("FLUSHALL")
+    return (server, store)
+  }
+
+  /// What the store hears once it is connected again.
+  private func awaitMark(_ store: RedisStore) -> StoreMark? {
+    for _ in 0..<5000 {
+      if let mark = store.pump().mark { return mark }
+      usleep(1000)
+    }
+    return nil
+  }
+
   @Test func `a server that restarts and forgets everything says so by its mark`() throws {
     let server = try RedisServer()
     let store = store(server)
@@ -63,13 +83,7 @@ import Testing
     #expect(lost.lost)
     #expect(!store.submit(batch(6)))
     try server.start()
-    let back = settle(store)
-    _ = back
-    var mark = back.mark
-    for _ in 0..<5000 where mark == nil {
-      mark = store.pump().mark
-      usleep(1000)
-    }
+    let mark = settle(store).mark ?? awaitMark(store)
     #expect(mark == StoreMark(group: "g", version: .zero))
     #expect(store.submit(batch(6, row("user:u", "2"))))
     #expect(settle(store).confirmed == 1)
@@ -77,12 +91,7 @@ import Testing
   }
 
   @Test func `a server emptied behind our back is noticed at the next batch`() throws {
-    let server = try RedisServer()
-    let store = store(server)
-    _ = try store.open(group: "g")
-    #expect(store.submit(batch(5, row("user:u", "1"))))
-    #expect(settle(store).confirmed == 1)
-    try server.cli("FLUSHALL")
+    let (server, store) = try emptied()
     #expect(store.submit(batch(6, row("user:v", "1"))))
     let progress = settle(store)
     #expect(progress.confirmed == 0)
@@ -125,6 +134,10 @@ import Testing
     #expect(settle(store).confirmed == 1)
     #expect(write(21, first).incomplete == 0)
     #expect(try server.cli("HLEN", "p:user:u") == "7")
+    // What a shorter write said in between counts.
+    #expect(write(22, ["0", "short"]).incomplete == 0)
+    #expect(write(23, first).incomplete == 0)
+    #expect(try server.cli("HGET", "p:user:u", "f1") == "1")
   }
 
   @Test func `what is sent ahead counts once it is submitted`() throws {
@@ -149,22 +162,13 @@ import Testing
   }
 
   @Test func `what was sent ahead of a batch that does not count is forgotten with it`() throws {
-    let server = try RedisServer()
-    let store = store(server)
-    _ = try store.open(group: "g")
-    #expect(store.submit(batch(5, row("user:u", "1"))))
-    #expect(settle(store).confirmed == 1)
-    try server.cli("FLUSHALL")
+    let (server, store) = try emptied()
     #expect(store.submit(batch(6, row("user:v", "1"))))
     store.prepare(batch(7, row("user:w", "1")))
-    var progress = settle(store)
+    let progress = settle(store)
     #expect(progress.confirmed == 0)
     #expect(progress.lost)
-    for _ in 0..<5000 where progress.mark == nil {
-      progress.mark = store.pump().mark
-      usleep(1000)
-    }
-    #expect(progress.mark == StoreMark(group: "g", version: .zero))
+    #expect(progress.mark ?? awaitMark(store) == StoreMark(group: "g", version: .zero))
     #expect(try server.cli("DBSIZE") == "0")
     #expect(store.submit(batch(8, row("user:u", "2"))))
     #expect(settle(store).confirmed == 1)
@@ -184,11 +188,7 @@ import Testing
     }
     #expect(lost.error?.message.contains("has not answered for 100 ms") == true)
     server.thaw()
-    var mark: StoreMark?
-    for _ in 0..<5000 where mark == nil {
-      mark = store.pump().mark
-      usleep(1000)
-    }
+    let mark = awaitMark(store)
     #expect(mark?.version.turn == 5)
   }
 
@@ -200,11 +200,7 @@ import Testing
     #expect(error?.isRetriable == true)
     #expect(error?.message.contains("cannot be reached: Connection refused") == true)
     try server.start()
-    var mark: StoreMark?
-    for _ in 0..<5000 where mark == nil {
-      mark = store.pump().mark
-      usleep(1000)
-    }
+    let mark = awaitMark(store)
     #expect(mark == StoreMark(group: "g", version: .zero))
     #expect(store.submit(batch(1, row("user:u", "1"))))
     #expect(settle(store).confirmed == 1)
@@ -268,11 +264,7 @@ import Testing
     }
     #expect(progress.error?.message.contains("OOM") == true)
     try server.cli("CONFIG", "SET", "maxmemory", "0")
-    var mark: StoreMark?
-    for _ in 0..<5000 where mark == nil {
-      mark = store.pump().mark
-      usleep(1000)
-    }
+    let mark = awaitMark(store)
     #expect(mark?.version == .zero)
     #expect(store.submit(batch(1, row("user:u", "1"))))
     #expect(settle(store).confirmed == 1)
