@@ -3,6 +3,35 @@
 #include <string.h>
 
 typedef float f16 __attribute__((vector_size(64)));
+typedef double f64 __attribute__((vector_size(64)));
+typedef uint64_t u64 __attribute__((vector_size(64)));
+
+// out = exp(value) for one number or a vector of them, where the result is a normal number: fdlibm's steps. A number
+// below 2^51 added to 1.5 x 2^52 leaves the nearest whole one in the lowest bits, and moved up there it is the exponent.
+#define EXP_STEPS(real, whole, out, value)                                                                         \
+  {                                                                                                                \
+    real x_ = (value);                                                                                             \
+    real shifted = x_ * 1.44269504088896338700 + 0x1.8p52;                                                         \
+    real k = shifted - 0x1.8p52;                                                                                   \
+    real high = x_ - k * 6.93147180369123816490e-01;                                                               \
+    real low = k * 1.90821492927058770002e-10;                                                                     \
+    real r = high - low;                                                                                           \
+    real t = r * r;                                                                                                \
+    real tail = t * (-1.65339022054652515390e-06 + t * 4.13813679705723846039e-08);                                \
+    real c = r - t * (1.66666666666666019037e-01 +                                                                 \
+                      t * (-2.77777777770155933842e-03 + t * (6.61375632143793436117e-05 + tail)));                \
+    real y = 1 - ((low - (r * c) / (2 - c)) - high);                                                               \
+    whole bits;                                                                                                    \
+    memcpy(&bits, &shifted, sizeof bits);                                                                          \
+    bits = (bits + 1023) << 52;                                                                                    \
+    real power;                                                                                                    \
+    memcpy(&power, &bits, sizeof power);                                                                           \
+    out = y * power;                                                                                               \
+  }
+
+static void decays_plain(double *x, double from, double tau, size_t n) {
+  for (size_t i = 0; i < n; i++) EXP_STEPS(double, uint64_t, x[i], (x[i] - from) / tau)
+}
 
 #define CK_TARGET
 #define CK_SUFFIX base
@@ -37,6 +66,10 @@ static void add_plain(float *u, const float *c, float scale, size_t n) {
   }
 }
 
+static void add_all_plain(float *u, const float *const *vectors, const float *scales, size_t count, size_t n) {
+  for (size_t k = 0; k < count; k++) add_plain(u, vectors[k], scales[k], n);
+}
+
 static void scale_plain(float *u, float scale, size_t n) {
   for (size_t i = 0; i < n; i++) u[i] = u[i] * scale;
 }
@@ -59,7 +92,8 @@ static float ema_unit_plain(float *u, const float *c, float decay, float scale, 
   return norm;
 }
 
-static const ck_vector_table table_plain = {"plain", ema_plain, ema_unit_plain, add_plain, scale_plain, dot_plain};
+static const ck_vector_table table_plain = {"plain",       ema_plain,   ema_unit_plain, add_plain,
+                                            add_all_plain, scale_plain, dot_plain,      decays_plain};
 
 static size_t runnable(const ck_vector_table **list) {
   size_t n = 0;

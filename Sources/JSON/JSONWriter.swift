@@ -38,30 +38,24 @@ public struct JSONWriter: Sendable {
   // MARK: Values
 
   public mutating func key(_ name: String) {
-    separate()
-    quote(name)
-    bytes.append(0x3a)
-    follows = false
+    var name = name
+    name.withUTF8 { key(utf8: UnsafeRawBufferPointer($0)) }
   }
 
   /// A key given as bytes of UTF-8.
   public mutating func key(utf8 name: UnsafeRawBufferPointer) {
-    separate()
-    quote(name)
-    bytes.append(0x3a)
+    bytes.appendQuoted(name, after: follows, before: 0x3a)
     follows = false
   }
 
   public mutating func string(_ value: String) {
-    separate()
-    quote(value)
-    follows = true
+    var value = value
+    value.withUTF8 { string(utf8: UnsafeRawBufferPointer($0)) }
   }
 
   /// A string given as bytes of UTF-8, which the caller answers for.
   public mutating func string(utf8 value: UnsafeRawBufferPointer) {
-    separate()
-    quote(value)
+    bytes.appendQuoted(value, after: follows)
     follows = true
   }
 
@@ -146,16 +140,46 @@ public struct JSONWriter: Sendable {
     bytes.append(byte)
     follows = true
   }
-  private mutating func quote(_ value: String) {
-    var value = value
-    value.withUTF8 { bytes.appendQuoted(UnsafeRawBufferPointer($0)) }
-  }
-  private mutating func quote(_ value: UnsafeRawBufferPointer) { bytes.appendQuoted(value) }
 }
 
 extension [UInt8] {
   /// Appends a JSON string: quotes around, `"`, `\` and control characters escaped, all else as it is.
-  public mutating func appendQuoted(_ utf8: UnsafeRawBufferPointer) {
+  public mutating func appendQuoted(_ utf8: UnsafeRawBufferPointer) { appendQuoted(utf8, after: false) }
+
+  /// The same with a comma in front where it stands after something, and with a byte behind it.
+  mutating func appendQuoted(_ utf8: UnsafeRawBufferPointer, after comma: Bool, before end: UInt8? = nil) {
+    // In one piece where nothing is to be escaped, as nearly always.
+    var isPlain = true
+    append(addingCapacity: utf8.count + 4) { out in
+      out.withUnsafeMutableBufferPointer { room, count in
+        var at = comma ? 1 : 0
+        if comma { room[0] = 0x2c }
+        room[at] = 0x22
+        at += 1
+        var special = false
+        for i in 0..<utf8.count {
+          let byte = utf8[i]
+          special = special || byte < 0x20 || byte == 0x22 || byte == 0x5c
+          room[at + i] = byte
+        }
+        at += utf8.count
+        room[at] = 0x22
+        at += 1
+        if let end {
+          room[at] = end
+          at += 1
+        }
+        isPlain = !special
+        count = special ? 0 : at
+      }
+    }
+    guard !isPlain else { return }
+    if comma { append(0x2c) }
+    appendEscaped(utf8)
+    if let end { append(end) }
+  }
+
+  private mutating func appendEscaped(_ utf8: UnsafeRawBufferPointer) {
     append(0x22)
     var plain = 0
     for i in 0..<utf8.count {
@@ -184,19 +208,27 @@ extension [UInt8] {
 
   /// Appends an integer in decimal.
   public mutating func appendDecimal(_ value: Int64) {
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-      var start = 20
-      var rest = value.magnitude
-      repeat {
-        start -= 1
-        digits[start] = UInt8(truncatingIfNeeded: rest % 10) + 48
-        rest /= 10
-      } while rest > 0
-      if value < 0 {
-        start -= 1
-        digits[start] = 0x2d
+    append(addingCapacity: 20) { out in
+      out.withUnsafeMutableBufferPointer { room, count in
+        var rest = value.magnitude
+        var width = 1
+        var bound: UInt64 = 10
+        while width < 19, rest >= bound {
+          width += 1
+          bound *= 10
+        }
+        if value < 0 {
+          room[0] = 0x2d
+          width += 1
+        }
+        var at = width
+        repeat {
+          at -= 1
+          room[at] = UInt8(truncatingIfNeeded: rest % 10) + 48
+          rest /= 10
+        } while rest > 0
+        count = width
       }
-      append(contentsOf: UnsafeMutableBufferPointer(rebasing: digits[start...]))
     }
   }
 

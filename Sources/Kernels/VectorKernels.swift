@@ -33,6 +33,13 @@ public struct VectorKernels: @unchecked Sendable {
     table.pointee.add(u, c, scale, count)
   }
 
+  /// u += scales[k] * vectors[k], one k after another: the bits of so many calls of ``add(_:times:to:count:)``.
+  @inline(__always)
+  public func add(
+    _ vectors: UnsafePointer<UnsafePointer<Float>?>, times scales: UnsafePointer<Float>, of number: Int,
+    to u: UnsafeMutablePointer<Float>, count: Int
+  ) { table.pointee.add_all(u, vectors, scales, number, count) }
+
   @inline(__always)
   public func scale(_ u: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
     table.pointee.scale(u, factor, count)
@@ -41,6 +48,13 @@ public struct VectorKernels: @unchecked Sendable {
   @inline(__always)
   public func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Float {
     table.pointee.dot(a, b, count)
+  }
+
+  /// x = e to the (x - from) / tau, the bits of ``Elementary/exp(_:)``, for x within 700 tau of `from`. About 1 ns a
+  /// number.
+  @inline(__always)
+  public func decays(_ x: UnsafeMutablePointer<Double>, from: Double, tau: Double, count: Int) {
+    table.pointee.decays(x, from, tau, count)
   }
 
   /// Length of a vector.

@@ -134,6 +134,9 @@ public final class Catalog: @unchecked Sendable {
   /// Brings genre vectors up to date after rows were applied. Between turns only.
   public func settle() { genres.pointee.settle() }
 
+  /// Counts the changes of genre vectors.
+  public var genreGeneration: UInt32 { genres.pointee.generation }
+
   /// Mean vector of a genre's titles, ``stride`` floats.
   public func genreVector(_ symbol: UInt16) -> UnsafePointer<Float>? { genres.pointee.mean(symbol) }
 

@@ -12,4 +12,10 @@ public protocol FeatureSink {
   mutating func beginObject(_ name: String)
   mutating func beginList(_ name: String)
   mutating func end()
+  /// In place of so many features that a store has and that did not change; nobody else is told this.
+  mutating func kept(_ count: Int)
+}
+
+extension FeatureSink {
+  public mutating func kept(_ count: Int) { preconditionFailure("only a store has what it was given before") }
 }

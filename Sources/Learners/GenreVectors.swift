@@ -11,6 +11,8 @@ struct GenreVectors {
     var isStale = false
   }
   private var genres: [Genre?] = []
+  /// Counts the times that means changed.
+  private(set) var generation: UInt32 = 0
   private let dimension: Int
   private let stride: Int
 
@@ -40,12 +42,15 @@ struct GenreVectors {
 
   /// Brings the means up to date; called between turns only, since shards read them.
   mutating func settle() {
+    var isChanged = false
+    defer { if isChanged { generation &+= 1 } }
     for index in genres.indices where genres[index]?.isStale == true {
       let genre = genres[index]!
       for k in 0..<dimension {
         genre.mean[k] = genre.count > 0 ? Float(Double(genre.sums[k]) / 4_294_967_296 / Double(genre.count)) : 0
       }
       genres[index]!.isStale = false
+      isChanged = true
     }
   }
 

@@ -1,7 +1,8 @@
 import Events
 import Kernels
 
-/// Computes a viewer's history vector as of a time, by the batch formula over its entries.
+/// Computes a viewer's history vector as of a time, by the batch formula over its entries. All weights decay alike: as of
+/// another time it differs by last bits.
 ///
 /// One a thread: it holds the buffer the result stands in until the next call.
 ///
@@ -11,15 +12,28 @@ public final class HistoryReader {
   private let options: LearnOptions
   private let kernels = VectorKernels.best
   private var buffer: UnsafeMutablePointer<Float>
-  private var room = 0
+  /// Floats of the buffer.
+  private var length = 0
+  /// Of entries: their times, then what those leave of their weights.
+  private var decays: UnsafeMutablePointer<Double>
+  /// Of entries that have a vector.
+  private var weights: UnsafeMutablePointer<Float>
+  private var vectors: UnsafeMutablePointer<UnsafePointer<Float>?>
+  /// Entries there is room for.
+  private var room = 1
   /// By genre.
   private let counts: UnsafeMutablePointer<UInt32>
+  /// Genres counted, in the order in which they were met.
   private var met: [UInt16] = []
+  private var occurrences = 0
 
   public init(catalog: Catalog, options: LearnOptions) {
     self.catalog = catalog
     self.options = options
     buffer = .allocate(capacity: 1)
+    decays = .allocate(capacity: 1)
+    weights = .allocate(capacity: 1)
+    vectors = .allocate(capacity: 1)
     counts = .allocate(capacity: Symbols.ceiling)
     counts.initialize(repeating: 0, count: Symbols.ceiling)
   }
@@ -27,15 +41,16 @@ public final class HistoryReader {
   deinit {
     buffer.deallocate()
     counts.deallocate()
+    freeRoom()
   }
 
   /// The vector, ``Catalog/stride`` floats, zero while cold; valid until the next call.
   public func vector(of slot: UInt32, in table: ViewerTable, asOf time: Int64) -> UnsafePointer<Float> {
     let stride = table.stride
-    if room < stride {
+    if length < stride {
       buffer.deallocate()
       buffer = .allocate(capacity: stride)
-      room = stride
+      length = stride
     }
     buffer.update(repeating: 0, count: stride)
     let row = table.row(slot)
@@ -43,7 +58,7 @@ public final class HistoryReader {
     switch options.historyForm {
     case .d5: blend(row, time, stride)
     case .d6:
-      let weight = mean(row, stride) { $0.weight }
+      let weight = mean(row, stride, decayedTo: nil)
       if weight > 0 { kernels.scale(buffer, by: Float(1 / weight), count: stride) }
     case .d7:
       if row.pointee.s.historyCount >= options.historyMinimum, row.pointee.s.historyWeight > 0, let sums = table.sums {
@@ -54,32 +69,39 @@ public final class HistoryReader {
     return UnsafePointer(buffer)
   }
 
+  /// Time of the newest entry, unix ms; nil = there is none.
+  public func newest(of slot: UInt32, in table: ViewerTable) -> Int64? {
+    table.row(slot).history.values.lazy.map { $0.entry.time }.max()
+  }
+
   /// D5: unit(0.7 mean by weight and recency + 0.3 mean genre vector by share of genre occurrences).
   private func blend(_ row: UnsafeMutablePointer<ViewerRow>, _ time: Int64, _ stride: Int) {
-    let tau = options.historyTauMs
-    let weight = mean(row, stride) { $0.weight * Float(Elementary.exp(-Double(time - $0.time) / tau)) }
+    let weight = mean(row, stride, decayedTo: time)
+    defer { for genre in met { counts[Int(genre)] = 0 } }
     guard weight > 0 else {
       buffer.update(repeating: 0, count: stride)
       return
     }
     let share = options.historyGenreShare
     kernels.scale(buffer, by: Float((1 - share) / weight), count: stride)
-    let total = countGenres(row)
     for genre in met {
-      let part = Float(share * Double(counts[Int(genre)]) / Double(max(1, total)))
+      let part = Float(share * Double(counts[Int(genre)]) / Double(max(1, occurrences)))
       if let vector = catalog.genreVector(genre) { kernels.add(vector, times: part, to: buffer, count: stride) }
-      counts[Int(genre)] = 0
     }
     let norm = kernels.norm(buffer, count: stride)
     if norm > 0 { kernels.scale(buffer, by: 1 / norm, count: stride) }
   }
 
-  /// Adds every entry's vector by its weight into the buffer; the weights of those that have a vector.
-  private func mean(
-    _ row: UnsafeMutablePointer<ViewerRow>, _ stride: Int, _ weigh: (HistoryEntry) -> Float
-  ) -> Double {
-    var sum = 0.0
+  /// Adds every entry's vector by its weight into the buffer; the weights of those that have a vector. Of those that
+  /// decay genres are counted.
+  private func mean(_ row: UnsafeMutablePointer<ViewerRow>, _ stride: Int, decayedTo time: Int64?) -> Double {
     let cells = row.history.values
+    if room < cells.count { makeRoom(cells.count) }
+    if let time { decay(cells, to: Double(time)) }
+    met.removeAll(keepingCapacity: true)
+    occurrences = 0
+    var sum = 0.0
+    var found = 0
     for at in 0..<cells.count {
       // Titles stand anywhere in the catalog.
       if at + 2 * Self.ahead < cells.count {
@@ -89,27 +111,59 @@ public final class HistoryReader {
         catalog.prefetchParts(ofVersion: cells[at + Self.ahead].entry.catalogVersion)
       }
       let entry = cells[at].entry
+      if time != nil { count(catalog.versionGenres(entry.catalogVersion)) }
       guard let vector = catalog.versionVector(entry.catalogVersion) else { continue }
-      let weight = weigh(entry)
+      let weight = time != nil ? entry.weight * Float(decays[at]) : entry.weight
       guard weight > 0 else { continue }
-      kernels.add(vector, times: weight, to: buffer, count: stride)
+      vectors[found] = vector
+      weights[found] = weight
+      found += 1
       sum += Double(weight)
     }
+    kernels.add(vectors, times: weights, of: found, to: buffer, count: stride)
     return sum
   }
 
   private static let ahead = 4
 
-  private func countGenres(_ row: UnsafeMutablePointer<ViewerRow>) -> Int {
-    met.removeAll(keepingCapacity: true)
-    var total = 0
-    for cell in row.history.values {
-      for genre in catalog.versionGenres(cell.entry.catalogVersion) {
-        if counts[Int(genre)] == 0 { met.append(genre) }
-        counts[Int(genre)] += 1
-        total += 1
-      }
+  @inline(__always)
+  private func count(_ genres: UnsafeBufferPointer<UInt16>) {
+    for genre in genres {
+      if counts[Int(genre)] == 0 { met.append(genre) }
+      counts[Int(genre)] += 1
     }
-    return total
+    occurrences += genres.count
+  }
+
+  /// What the time since each entry leaves of its weight.
+  private func decay(_ cells: UnsafeMutableBufferPointer<HistoryCell>, to now: Double) {
+    var newest = -Double.infinity
+    var oldest = Double.infinity
+    for at in 0..<cells.count {
+      let time = Double(cells[at].entry.time)
+      decays[at] = time
+      newest = max(newest, time)
+      oldest = min(oldest, time)
+    }
+    let tau = options.historyTauMs
+    if max(newest - now, now - oldest) < 700 * tau {
+      kernels.decays(decays, from: now, tau: tau, count: cells.count)
+    } else {
+      for at in 0..<cells.count { decays[at] = Elementary.exp((decays[at] - now) / tau) }
+    }
+  }
+
+  private func makeRoom(_ count: Int) {
+    freeRoom()
+    room = max(count, options.historyTitles)
+    decays = .allocate(capacity: room)
+    weights = .allocate(capacity: room)
+    vectors = .allocate(capacity: room)
+  }
+
+  private func freeRoom() {
+    decays.deallocate()
+    weights.deallocate()
+    vectors.deallocate()
   }
 }

@@ -73,6 +73,7 @@ extension ViewerFold {
   }
 
   mutating func setFlag(_ row: UnsafeMutablePointer<ViewerRow>, _ title: UInt32, _ flag: TitleFlag, on: Bool) {
+    row.pointee.change(.memory)
     let found = findLast(
       UInt64(title), shift: 32, in: UnsafePointer(row.flags.base), count: row.flags.count)
     if found >= 0 {

@@ -9,6 +9,7 @@ extension ViewerFold {
     _ signal: Double
   ) {
     guard options.folds.contains(.affinity) else { return }
+    row.pointee.change(.affinities)
     for genre in facts.pointee.genreSymbols {
       var index = 0
       let count = row.affinities.count
@@ -35,6 +36,7 @@ extension ViewerFold {
     let found = findLast(
       event.pointee.title, in: UnsafePointer(row.historyTitles.base), count: row.historyTitles.count)
     if found >= 0, !isRated, row.history[found].entry.isRated { return }
+    row.pointee.historyMark = 0
     let entry = HistoryEntry(
       time: event.pointee.time, weight: weight, version: facts.pointee.version | (isRated ? 1 << 31 : 0))
     if options.historyForm == .d7 { accumulate(row, event.pointee.viewer, facts, weight) }
@@ -73,6 +75,7 @@ extension ViewerFold {
 
   /// D8: hours and weekdays of watches, local by the event's own offset, else UTC.
   mutating func clock(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>) {
+    row.pointee.change(.histograms)
     let local = event.pointee.time + (event.pointee.tzMinutes == .min ? 0 : Int64(event.pointee.tzMinutes) * 60_000)
     let day = utcDay(local)
     let hour = Int((local - day * 86_400_000) / 3_600_000)

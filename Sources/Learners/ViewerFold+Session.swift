@@ -8,6 +8,8 @@ extension ViewerFold {
       if row.pointee.s.sessionCount > 0, row.pointee.s.pageViews <= 1, row.pointee.s.interactions == 0 {
         row.pointee.s.bounces += 1
       }
+      // With the first session the row gets fields that the store has not.
+      if row.pointee.s.sessionCount == 0 { row.pointee.forgetStanding() }
       row.pointee.s.sessionCount += 1
       row.pointee.s.sessionStarted = event.pointee.time
       row.pointee.s.sessionLast = event.pointee.time
@@ -135,6 +137,7 @@ extension ViewerFold {
   mutating func search(_ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload) {
     if options.folds.contains(.session) { visit(row, event) }
     guard options.folds.contains(.memory), let query = payload.field(.query) else { return }
+    row.pointee.change(.memory)
     var starts: [Int] = []
     var at = 0
     while at + 10 <= row.queries.count {
@@ -156,6 +159,7 @@ extension ViewerFold {
     _ row: UnsafeMutablePointer<ViewerRow>, _ event: UnsafePointer<Event>, _ payload: Payload, _ tally: inout Tally
   ) {
     guard options.folds.contains(.memory), let object = payload.field(.preference) else { return }
+    row.pointee.change(.memory)
     let id = payload.field(.eventID).map { UnsafeRawBufferPointer($0) } ?? UnsafeRawBufferPointer(start: nil, count: 0)
     let isRead = ExplicitPreferences.merge(
       UnsafeRawBufferPointer(object), time: event.pointee.time, id: id, into: row.explicit)

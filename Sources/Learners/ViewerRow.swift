@@ -33,7 +33,7 @@ public struct ViewerRow: BitwiseCopyable {
   }
 
   struct Scalars: BitwiseCopyable {
-    /// Bit 0 alive, bit 1 vector warm, bit 2 in the idle queue.
+    /// Bit 0 alive, bit 1 vector warm, bit 2 in the idle queue; from bit 3 on see ``Standing``. Saved are the first two.
     var bits: UInt32 = 0
     var n: UInt32 = 0
     /// Merge time of the last event, unix ms.

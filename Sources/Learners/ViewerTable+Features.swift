@@ -9,17 +9,30 @@ extension ViewerTable {
   /// Gives out everything but the vectors. Maps are sorted by name, lists of ids by id.
   ///
   /// None of a viewer's features but its history vector depends on the time of reading.
-  public func features(_ slot: UInt32, ids: Identities, options: LearnOptions, into sink: inout some FeatureSink) {
+  ///
+  /// - Parameter standing: Features of these are left out.
+  public func features(
+    _ slot: UInt32, ids: Identities, options: LearnOptions, leavingOut standing: Standing = [],
+    into sink: inout some FeatureSink
+  ) {
     let row = rows.row(slot)
     sink.integer("n", Int64(row.pointee.s.n))
     sink.integer("watches", Int64(row.pointee.s.watches))
-    if options.folds.contains(.affinity) { affinities(row, ids, options, into: &sink) }
-    if options.folds.contains(.temporal) {
+    if options.folds.contains(.affinity) {
+      if standing.contains(.affinities) { sink.kept(3) } else { affinities(row, ids, options, into: &sink) }
+    }
+    if options.folds.contains(.temporal), standing.contains(.histograms) {
+      sink.kept(2)
+    } else if options.folds.contains(.temporal) {
       histogram("hours", row, 0, Self.hours, into: &sink)
       histogram("weekdays", row, 24, Self.weekdays, into: &sink)
     }
     if options.folds.contains(.traits) {
-      sink.number("diversity_tolerance", row.pointee.diversityTolerance(decay: options.affinityDecay))
+      if standing.contains(.affinities) {
+        sink.kept(1)
+      } else {
+        sink.number("diversity_tolerance", row.pointee.diversityTolerance(decay: options.affinityDecay))
+      }
       sink.number("exploration_tendency", row.pointee.explorationTendency)
       sink.number("recency_bias", row.pointee.recencyBias)
     }
@@ -30,7 +43,9 @@ extension ViewerTable {
       counts("devices", Self.devices, into: &sink) { row.counted(Counted.devices + $0) }
       platforms(row, ids, into: &sink)
     }
-    if options.folds.contains(.memory) {
+    if options.folds.contains(.memory), standing.contains(.memory) {
+      sink.kept(3)
+    } else if options.folds.contains(.memory) {
       ExplicitPreferences.features(row.explicit, into: &sink)
       blocked(row, ids, into: &sink)
       queries(row, into: &sink)

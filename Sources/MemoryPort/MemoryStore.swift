@@ -148,7 +148,7 @@ public final class MemoryStore: FeatureStore, FeatureReader {
     batchesToThin -= 1
     batch.forEach { operation, key, _ in
       count += 1
-      guard operation == .put, count % 2 == 1 else { return }
+      guard operation == .put || operation == .renew, count % 2 == 1 else { return }
       shelf.contents.hashes[Array(key)] = nil
       gone += 1
     }
@@ -163,13 +163,14 @@ public final class MemoryStore: FeatureStore, FeatureReader {
         let key = Array(cursor.key)
         shelf.observer(key, batch.version)
         switch cursor.operation {
-        case .put, .putRaw:
+        case .put, .renew, .putRaw:
           var row = shelf.contents.hashes[key] ?? []
           for _ in 0..<cursor.fieldCount {
             let field = cursor.nextField()
+            guard !field.name.isEmpty else { continue }
             Self.set(&row, Array(field.name), Array(field.value))
           }
-          if cursor.operation == .put { Self.set(&row, Array("v".utf8), version) }
+          if cursor.operation != .putRaw { Self.set(&row, Array("v".utf8), version) }
           shelf.contents.hashes[key] = row
         case .delete, .deleteRaw:
           shelf.contents.hashes[key] = nil

@@ -13,15 +13,15 @@ public struct JSONFeatureSink: FeatureSink {
   }
   public var writer = JSONWriter()
   private let numbers: Numbers
-  /// True where the innermost open value is a list: names are left out.
-  private var lists: [Bool] = []
+  /// A bit a value that is open, the innermost lowest: 1 = a list, in which names are left out.
+  private var lists: UInt64 = 0
 
   public init(numbers: Numbers = .decimal) { self.numbers = numbers }
 
-  fileprivate mutating func open(list: Bool) { lists.append(list) }
+  fileprivate mutating func open(list: Bool) { lists = lists << 1 | (list ? 1 : 0) }
 
   private mutating func name(_ name: String) {
-    if lists.last != true { writer.key(name) }
+    if lists & 1 == 0 { writer.key(name) }
   }
   public mutating func integer(_ name: String, _ value: Int64) {
     self.name(name)
@@ -57,15 +57,16 @@ public struct JSONFeatureSink: FeatureSink {
   public mutating func beginObject(_ name: String) {
     self.name(name)
     writer.beginObject()
-    lists.append(false)
+    open(list: false)
   }
   public mutating func beginList(_ name: String) {
     self.name(name)
     writer.beginArray()
-    lists.append(true)
+    open(list: true)
   }
   public mutating func end() {
-    if lists.removeLast() { writer.endArray() } else { writer.endObject() }
+    if lists & 1 == 1 { writer.endArray() } else { writer.endObject() }
+    lists >>= 1
   }
 
   private mutating func plain(_ value: Double) {
@@ -96,7 +97,7 @@ struct StoreFeatureSink: FeatureSink {
   private mutating func scalar(_ name: String, _ write: (inout [UInt8]) -> Void) {
     scratch.removeAll(keepingCapacity: true)
     write(&scratch)
-    scratch.withUnsafeBytes { batch.field(name.utf8, $0) }
+    scratch.withUnsafeBytes { batch.field(name, $0) }
   }
 
   init(batch: consuming FeatureBatch) { self.batch = batch }
@@ -129,7 +130,7 @@ struct StoreFeatureSink: FeatureSink {
   }
   mutating func vector(_ name: String, _ value: UnsafeBufferPointer<Float>) {
     guard depth == 0 else { return nested.vector(name, value) }
-    batch.field(name.utf8, UnsafeRawBufferPointer(value))
+    batch.field(name, UnsafeRawBufferPointer(value))
   }
   mutating func beginObject(_ name: String) {
     guard depth == 0 else {
@@ -153,9 +154,12 @@ struct StoreFeatureSink: FeatureSink {
     nested.writer.beginArray()
     nested.open(list: true)
   }
+  mutating func kept(_ count: Int) {
+    for _ in 0..<count { batch.keptField() }
+  }
   mutating func end() {
     nested.end()
     depth -= 1
-    if depth == 0 { nested.writer.bytes.withUnsafeBytes { batch.field(open.utf8, $0) } }
+    if depth == 0 { nested.writer.bytes.withUnsafeBytes { batch.field(open, $0) } }
   }
 }

@@ -37,6 +37,8 @@ struct FeatureViews {
   private let arm = Array("arm:".utf8)
   private let options: LearnOptions
   private let foreign: (any ForeignRows)?
+  /// Rows leave the store by themselves unless they are written again.
+  var storeForgets = false
 
   init(options: WorkerOptions) {
     self.options = options.learn
@@ -66,26 +68,50 @@ struct FeatureViews {
     }
     guard isStandard else {
       for views in viewerKeys {
-        sink.batch.begin(.put, key: Joined(views[0].before, id, views[0].after))
+        sink.batch.begin(.put, key: views[0].before, id, views[0].after)
         for view in views { sink.vector(view.field, vector(slot, road)) }
       }
       return
     }
-    sink.batch.begin(.put, key: Joined(user, id))
-    road.viewers.features(slot, ids: road.ids, options: options, into: &sink)
+    let row = road.viewers.row(slot)
+    let isRenewed = renews(slot, sink)
+    sink.batch.begin(isRenewed ? .renew : .put, key: user, id)
+    road.viewers.features(
+      slot, ids: road.ids, options: options, leavingOut: isRenewed ? [] : row.pointee.standing, into: &sink)
+    row.pointee.standing = .all
     guard road.viewers.dimension > 0 else { return }
-    let updated = road.viewers.row(slot).pointee.updatedAt
+    let updated = row.pointee.updatedAt
     if options.folds.contains(.vector) {
-      sink.batch.begin(.put, key: Joined(vector, id))
+      sink.batch.begin(.put, key: vector, id)
       sink.vector("vector", self.vector(slot, road))
       sink.integer("updated_at", updated)
     }
-    if options.folds.contains(.history) {
-      sink.batch.begin(.put, key: Joined(vector, id, history))
-      let past = road.historyReader(of: slot).vector(of: slot, in: road.viewers, asOf: updated)
-      sink.vector("vector_history", UnsafeBufferPointer(start: past, count: road.viewers.dimension))
-      sink.integer("updated_at", updated)
-    }
+    if options.folds.contains(.history) { put(historyOf: slot, id, isRenewed: isRenewed, of: road, into: &sink) }
+  }
+
+  /// About every 16th write of a row leaves nothing out, in case somebody else changed something or took it out.
+  private func renews(_ slot: UInt32, _ sink: borrowing StoreFeatureSink) -> Bool {
+    let mixed = slot &* 0x9e37_79b1 &+ UInt32(truncatingIfNeeded: sink.batch.version.turn) &* 0x85eb_ca6b
+    return storeForgets || mixed >> 28 == 0
+  }
+
+  /// The history vector as of its newest title, unless the store has it: until then it changes only when the history
+  /// does.
+  private func put(
+    historyOf slot: UInt32, _ id: UnsafeRawBufferPointer, isRenewed: Bool, of road: Road,
+    into sink: inout StoreFeatureSink
+  ) {
+    let row = road.viewers.row(slot)
+    let mark = road.catalog.genreGeneration & 0x7f_ffff | 0x80_0000
+    guard isRenewed || row.pointee.historyMark != mark else { return }
+    let reader = road.historyReader(of: slot)
+    let newest = reader.newest(of: slot, in: road.viewers)
+    let updated = newest ?? row.pointee.updatedAt
+    sink.batch.begin(.put, key: vector, id, history)
+    let past = reader.vector(of: slot, in: road.viewers, asOf: updated)
+    sink.vector("vector_history", UnsafeBufferPointer(start: past, count: road.viewers.dimension))
+    sink.integer("updated_at", updated)
+    if newest != nil { row.pointee.historyMark = mark }
   }
 
   private func vector(_ slot: UInt32, _ road: Road) -> UnsafeBufferPointer<Float> {
@@ -105,7 +131,7 @@ struct FeatureViews {
     guard isStandard else {
       guard row.pointee.hasEvents else { return }
       for views in titleKeys {
-        sink.batch.begin(.put, key: Joined(views[0].before, id, views[0].after))
+        sink.batch.begin(.put, key: views[0].before, id, views[0].after)
         for view in views {
           switch view.part {
           case .titleTrust: trust(slot, row, view.field, road, into: &sink)
@@ -123,7 +149,7 @@ struct FeatureViews {
       }
       return
     }
-    sink.batch.begin(.put, key: Joined(content, id))
+    sink.batch.begin(renews(slot, sink) ? .renew : .put, key: content, id)
     road.titles.features(slot, asOf: row.pointee.updatedAt, catalog: road.catalog, options: options, into: &sink)
     if let arms = road.arms, row.pointee.hasEvents {
       put(armOf: slot, id, row.pointee.updatedAt, arms, road, into: &sink)
@@ -136,9 +162,9 @@ struct FeatureViews {
     into sink: inout StoreFeatureSink
   ) {
     let key = road.ids.titles.hash(of: slot)
-    guard arms.contains(slot, key: key) else { return sink.batch.begin(.delete, key: Joined(arm, id)) }
+    guard arms.contains(slot, key: key) else { return sink.batch.begin(.delete, key: arm, id) }
     let (theta, updates) = arms.arm(slot, key: key)
-    sink.batch.begin(.put, key: Joined(arm, id))
+    sink.batch.begin(.put, key: arm, id)
     sink.vector("theta", theta)
     sink.integer("count", Int64(updates))
     sink.integer("updated_at", updated)
@@ -147,9 +173,10 @@ struct FeatureViews {
   /// Item -> `{"reward", "stage"}`, null while nothing was learned of it.
   func put(decision: PendingDecision, of road: Road, into sink: inout StoreFeatureSink) {
     decision.id.withUnsafeBytes { id in
-      if decision.owesDelete { sink.batch.begin(.delete, key: Joined(self.decision, id)) }
+      if decision.owesDelete { sink.batch.begin(.delete, key: self.decision, id) }
       guard decision.state == .open || decision.state == .finished else { return }
-      sink.batch.begin(.put, key: Joined(self.decision, id))
+      let isRenewed = renews(UInt32(truncatingIfNeeded: decision.hash), sink)
+      sink.batch.begin(isRenewed ? .renew : .put, key: self.decision, id)
       for item in decision.items where item.isListed {
         let name = road.ids.titles.text(item.title)
         guard let told = item.reward.told else {
@@ -185,32 +212,11 @@ struct FeatureViews {
   func delete(viewer id: UnsafeRawBufferPointer, from sink: inout StoreFeatureSink) {
     foreign?.delete(viewer: id, from: &sink.batch)
     guard isStandard else {
-      for views in viewerKeys { sink.batch.begin(.delete, key: Joined(views[0].before, id, views[0].after)) }
+      for views in viewerKeys { sink.batch.begin(.delete, key: views[0].before, id, views[0].after) }
       return
     }
-    sink.batch.begin(.delete, key: Joined(user, id))
-    sink.batch.begin(.delete, key: Joined(vector, id))
-    sink.batch.begin(.delete, key: Joined(vector, id, history))
-  }
-}
-
-/// A key made of up to three runs of bytes, without building it.
-struct Joined: Collection {
-  let before: [UInt8]
-  let id: UnsafeRawBufferPointer
-  let after: [UInt8]
-
-  init(_ before: [UInt8], _ id: UnsafeRawBufferPointer, _ after: [UInt8] = []) {
-    self.before = before
-    self.id = id
-    self.after = after
-  }
-  var startIndex: Int { 0 }
-  var endIndex: Int { before.count + id.count + after.count }
-  func index(after i: Int) -> Int { i + 1 }
-  subscript(i: Int) -> UInt8 {
-    if i < before.count { return before[i] }
-    if i < before.count + id.count { return id[i - before.count] }
-    return after[i - before.count - id.count]
+    sink.batch.begin(.delete, key: user, id)
+    sink.batch.begin(.delete, key: vector, id)
+    sink.batch.begin(.delete, key: vector, id, history)
   }
 }

@@ -87,8 +87,8 @@ final class ModelTable {
         tooLarge += 1
         continue
       }
-      sink.batch.begin(.put, key: "model:\(models[model].name)".utf8)
-      bytes.withUnsafeBytes { sink.batch.field("snapshot".utf8, $0) }
+      sink.batch.begin(.put, key: "model:\(models[model].name)")
+      bytes.withUnsafeBytes { sink.batch.field("snapshot", $0) }
       sink.text("learner", snapshot.spec.learner.rawValue)
       sink.text("layout", snapshot.spec.layout)
       sink.integer("decisions", Int64(clamping: snapshot.decisions))

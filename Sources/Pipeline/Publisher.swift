@@ -243,8 +243,8 @@ public final class Publisher {
   private func addRest(_ road: Road, now: Int64, force: Bool, isDrained: Bool) {
     if isDrained { road.publishModels(into: &sink, now: now, force: force) }
     for alert in pendingAlerts {
-      sink.batch.begin(.append, key: "alerts".utf8)
-      alert.withUnsafeBytes { sink.batch.field("event".utf8, $0) }
+      sink.batch.begin(.append, key: "alerts")
+      alert.withUnsafeBytes { sink.batch.field("event", $0) }
     }
     batchAlerts = pendingAlerts
     pendingAlerts.removeAll()

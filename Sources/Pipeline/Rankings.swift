@@ -71,7 +71,7 @@ struct Rankings {
   }
 
   private static func append(_ key: String, _ first: FirstTitles, _ ids: Identities, _ batch: inout FeatureBatch) {
-    batch.begin(.sortedSet, key: key.utf8)
+    batch.begin(.sortedSet, key: key)
     for (slot, score) in first.sorted(ids) {
       var text = score.description
       text.withUTF8 { batch.field(ids.titles.bytes(slot), UnsafeRawBufferPointer($0)) }

@@ -189,10 +189,16 @@ extension Road {
   }
 
   private func republish(_ keys: borrowing BatchKeys) {
-    for slot in keys.viewers { viewerFolds[shard(ofViewer: slot)].publishing.mark(slot) }
+    for slot in keys.viewers { republish(viewer: slot) }
     for slot in keys.titles { titleFolds[shard(ofTitle: slot)].publishing.mark(slot) }
     guard let pendingFolds else { return }
     for (row, _) in keys.decisions { pendingFolds[shard(ofDecision: row)].publishing.mark(row) }
+  }
+
+  /// The whole row is due again.
+  private func republish(viewer slot: UInt32) {
+    viewers.row(slot).pointee.forgetStanding()
+    viewerFolds[shard(ofViewer: slot)].publishing.mark(slot)
   }
 
   /// A viewer ended and the store has not confirmed that its keys are gone.
@@ -204,9 +210,7 @@ extension Road {
   /// Every row is due again: the store lost what it had, or what it has is unknown.
   func markAllUnpublished() {
     republishInFlight()
-    for slot in 0..<UInt32(ids.viewers.count) where viewers.row(slot).pointee.isAlive {
-      viewerFolds[shard(ofViewer: slot)].publishing.mark(slot)
-    }
+    for slot in 0..<UInt32(ids.viewers.count) where viewers.row(slot).pointee.isAlive { republish(viewer: slot) }
     for slot in 0..<UInt32(ids.titles.count) where titles.row(slot).pointee.isAlive {
       titleFolds[shard(ofTitle: slot)].publishing.mark(slot)
     }

@@ -52,7 +52,7 @@ public final class Road {
   var publishParts: [PublishPart]
   /// What the latest sweep found to have moved, by shard.
   var shardSweeps: [[UInt32]]
-  let views: FeatureViews
+  var views: FeatureViews
   /// One a shard.
   let historyReaders: [HistoryReader]
   var rankings: Rankings

@@ -95,6 +95,7 @@ public final class Worker {
     self.clock = clock
     intake = Intake(decoder: decoder, sha256: options.sha256)
     road = Road(options: options, ids: ids, onOneThread: onOneThread)
+    road.views.storeForgets = store.forgetsRows
     folder = road.hasThreads ? BackgroundThread() : nil
     ids.waitForReaders = folder.map { folder in { folder.wait() } }
     alignment = Alignment(maxWaitNs: Int64(options.alignMaxWaitMs) * 1_000_000)

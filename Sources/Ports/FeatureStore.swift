@@ -33,7 +33,7 @@ public struct Version: Comparable, Hashable, Sendable {
 /// little endian. For a sorted set, names are members and values the score as text.
 public struct FeatureBatch: Sendable {
   public enum Operation: UInt8, Sendable {
-    /// Sets these fields of a hash.
+    /// Sets these fields of a hash; one without a name stands for one that it has and keeps.
     case put = 1
     /// Deletes a key.
     case delete
@@ -46,6 +46,8 @@ public struct FeatureBatch: Sendable {
     case putRaw
     /// Deletes a key of another program's layout.
     case deleteRaw
+    /// A put that leaves out nothing, also not what the store is thought to have.
+    case renew
   }
   public private(set) var bytes: [UInt8] = []
   public private(set) var count = 0
@@ -55,39 +57,61 @@ public struct FeatureBatch: Sendable {
   public var version: Version
   public init(version: Version) { self.version = version }
 
-  public mutating func begin(_ operation: Operation, key: some Collection<UInt8>) {
+  public mutating func begin(_ operation: Operation, key: String) {
+    var key = key
+    key.withUTF8 { begin(operation, key: [], UnsafeRawBufferPointer($0)) }
+  }
+
+  /// Begins an operation on a key that is put together of up to three runs of bytes.
+  public mutating func begin(
+    _ operation: Operation, key before: [UInt8],
+    _ id: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0), _ after: [UInt8] = []
+  ) {
     bytes.append(operation.rawValue)
-    append16(key.count)
-    bytes.append(contentsOf: key)
+    append16(before.count + id.count + after.count)
+    bytes.append(contentsOf: before)
+    bytes.append(contentsOf: id)
+    bytes.append(contentsOf: after)
     fieldsAt = bytes.count
     append16(0)
     fields = 0
     count += 1
   }
 
-  public mutating func field(_ name: some Collection<UInt8>, _ value: UnsafeRawBufferPointer) {
+  public mutating func field(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+    precondition(name.count < 65536, "a key or field name is at most 65,535 bytes")
     // One growth a field: a row has twenty, and a flush thousands of rows.
-    let written: Void? = name.withContiguousStorageIfAvailable { name in
-      precondition(name.count < 65536, "a key or field name is at most 65,535 bytes")
-      let at = bytes.count
-      bytes.append(contentsOf: repeatElement(0, count: 6 + name.count + value.count))
-      bytes.withUnsafeMutableBytes { all in
-        all.storeBytes(of: UInt16(name.count).littleEndian, toByteOffset: at, as: UInt16.self)
-        let named = at + 2 + name.count
-        UnsafeMutableRawBufferPointer(rebasing: all[(at + 2)..<named]).copyMemory(from: UnsafeRawBufferPointer(name))
-        all.storeBytes(of: UInt32(value.count).littleEndian, toByteOffset: named, as: UInt32.self)
-        UnsafeMutableRawBufferPointer(rebasing: all[(named + 4)...]).copyMemory(from: value)
+    bytes.append(addingCapacity: 6 + name.count + value.count) { out in
+      out.withUnsafeMutableBufferPointer { room, count in
+        let room = UnsafeMutableRawBufferPointer(room)
+        room.storeBytes(of: UInt16(name.count).littleEndian, toByteOffset: 0, as: UInt16.self)
+        let named = 2 + name.count
+        UnsafeMutableRawBufferPointer(rebasing: room[2..<named]).copyMemory(from: name)
+        room.storeBytes(of: UInt32(value.count).littleEndian, toByteOffset: named, as: UInt32.self)
+        UnsafeMutableRawBufferPointer(rebasing: room[(named + 4)...]).copyMemory(from: value)
+        count = named + 4 + value.count
       }
     }
-    guard written != nil else { return Array(name).withUnsafeBufferPointer { field($0, value) } }
     fields += 1
-    bytes[fieldsAt] = UInt8(truncatingIfNeeded: fields)
-    bytes[fieldsAt + 1] = UInt8(truncatingIfNeeded: fields >> 8)
+    bytes.withUnsafeMutableBytes {
+      $0.storeBytes(of: fields.littleEndian, toByteOffset: fieldsAt, as: UInt16.self)
+    }
+  }
+
+  /// A field of a row written before that stays as it is.
+  public mutating func keptField() {
+    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+    field(nothing, nothing)
+  }
+
+  public mutating func field(_ name: String, _ value: UnsafeRawBufferPointer) {
+    var name = name
+    name.withUTF8 { field(UnsafeRawBufferPointer($0), value) }
   }
 
   public mutating func field(_ name: String, _ value: String) {
     var value = value
-    value.withUTF8 { field(name.utf8, UnsafeRawBufferPointer($0)) }
+    value.withUTF8 { field(name, UnsafeRawBufferPointer($0)) }
   }
 
   /// Everything another batch holds, behind what this one does.
@@ -183,11 +207,14 @@ public protocol FeatureStore: AnyObject {
   func pump() -> StoreProgress
   /// Batches handed over and not yet confirmed.
   var inFlight: Int { get }
+  /// Rows leave it by themselves unless they are written again.
+  var forgetsRows: Bool { get }
   func close()
 }
 
 extension FeatureStore {
   public func prepare(_ batch: borrowing FeatureBatch) {}
+  public var forgetsRows: Bool { false }
 }
 
 /// Reads features back, for people and for serving.

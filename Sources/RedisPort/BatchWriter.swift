@@ -88,13 +88,13 @@ struct BatchWriter: ~Copyable {
       let key = cursor.key
       let fields = cursor.fieldCount
       switch cursor.operation {
-      case .put:
-        let changed = written?.note(cursor) ?? nil
-        if changed != nil { markPartial(commands) }
-        out.begin(2 * (changed?.nonzeroBitCount ?? fields) + 4)
+      case .put, .renew:
+        let row = written?.note(cursor) ?? nil
+        if row?.isPartial == true { markPartial(commands) }
+        out.begin(2 * (row?.changed.nonzeroBitCount ?? fields) + 4)
         out.argument("HSET")
         out.argument(prefix, key)
-        copyFields(&cursor, fields, only: changed, &out)
+        copyFields(&cursor, fields, only: row?.changed, &out)
         out.argument("v")
         out.argument(version)
         commands += 1 + expire(prefix, key, &out)

@@ -62,11 +62,15 @@ public struct FeastView: Sendable {
     for (name, value) in zip(fieldNames, values) {
       bytes.removeAll(keepingCapacity: true)
       value?.encode(into: &bytes)
-      bytes.withUnsafeBytes { batch.field(name, $0) }
+      put(name, bytes, into: &batch)
     }
     bytes.removeAll(keepingCapacity: true)
     FeastValue.encode(timestamp: timestamp, into: &bytes)
-    bytes.withUnsafeBytes { batch.field(timestampName, $0) }
+    put(timestampName, bytes, into: &batch)
+  }
+
+  private func put(_ name: [UInt8], _ value: [UInt8], into batch: inout FeatureBatch) {
+    name.withUnsafeBytes { name in value.withUnsafeBytes { batch.field(name, $0) } }
   }
 
   /// Deletes the entity's row, with what other views of the same entity keep in it.

@@ -82,6 +82,7 @@ public final class RedisStore: FeatureStore {
   }
 
   public var inFlight: Int { isUnderWay ? 1 : 0 }
+  public var forgetsRows: Bool { options.ttlSeconds > 0 }
 
   /// Most commands of a batch that is sent ahead: their first answers wait here for the batch before it.
   private static let mostAhead = 8192

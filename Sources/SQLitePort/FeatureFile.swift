@@ -99,8 +99,8 @@ final class FeatureFile {
     while cursor.next() {
       packed.removeAll(keepingCapacity: true)
       switch cursor.operation {
-      case .put, .putRaw:
-        try merge(&cursor, cursor.operation == .put ? version : nil)
+      case .put, .renew, .putRaw:
+        try merge(&cursor, cursor.operation == .putRaw ? nil : version)
       case .delete, .deleteRaw:
         for statement in [delete, deleteSet, deleteStream] {
           statement.bind(1, cursor.key)
@@ -134,6 +134,7 @@ final class FeatureFile {
     names.removeAll(keepingCapacity: true)
     for _ in 0..<cursor.fieldCount {
       let field = cursor.nextField()
+      guard !field.name.isEmpty else { continue }
       names.append(field.name)
       pack(field.name, field.value)
     }

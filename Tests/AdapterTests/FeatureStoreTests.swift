@@ -73,7 +73,7 @@ func fields(_ reader: any FeatureReader, _ key: String) throws -> [String: Strin
 @Suite struct FeatureStoreTests {
   private func put(_ key: String, _ values: [(String, String)]) -> (inout FeatureBatch) -> Void {
     { batch in
-      batch.begin(.put, key: key.utf8)
+      batch.begin(.put, key: key)
       for (name, value) in values { batch.field(name, value) }
     }
   }
@@ -128,15 +128,15 @@ func fields(_ reader: any FeatureReader, _ key: String) throws -> [String: Strin
       store,
       batch(1) { batch in
         put("user:u", [("a", "1")])(&batch)
-        batch.begin(.sortedSet, key: "trend:all".utf8)
+        batch.begin(.sortedSet, key: "trend:all")
         batch.field("c", "1")
       })
     _ = write(
       store,
       batch(2) { batch in
-        batch.begin(.delete, key: "user:u".utf8)
-        batch.begin(.delete, key: "trend:all".utf8)
-        batch.begin(.delete, key: "user:never".utf8)
+        batch.begin(.delete, key: "user:u")
+        batch.begin(.delete, key: "trend:all")
+        batch.begin(.delete, key: "user:never")
       })
     let reader = try place.reader()
     #expect(try reader.hash("user:u") == nil)
@@ -150,7 +150,7 @@ func fields(_ reader: any FeatureReader, _ key: String) throws -> [String: Strin
     _ = try store.open(group: "g")
     func set(_ members: [(String, String)]) -> (inout FeatureBatch) -> Void {
       { batch in
-        batch.begin(.sortedSet, key: "top:trust".utf8)
+        batch.begin(.sortedSet, key: "top:trust")
         for (member, score) in members { batch.field(member, score) }
       }
     }
@@ -174,7 +174,7 @@ func fields(_ reader: any FeatureReader, _ key: String) throws -> [String: Strin
       store,
       batch(4) { batch in
         for number in 0..<3 {
-          batch.begin(.append, key: "alerts".utf8)
+          batch.begin(.append, key: "alerts")
           batch.field("event", "\(number)")
         }
       })
@@ -196,7 +196,7 @@ func fields(_ reader: any FeatureReader, _ key: String) throws -> [String: Strin
     _ = write(
       store,
       batch(1) { batch in
-        batch.begin(.putRaw, key: "t:raw".utf8)
+        batch.begin(.putRaw, key: "t:raw")
         batch.field("x", "1")
       })
     #expect(try fields(place.reader(), kind == .redis ? "raw" : "t:raw") == ["x": "1"])

@@ -47,7 +47,7 @@ import Testing
 
   private func row(_ key: String, _ value: String) -> (inout FeatureBatch) -> Void {
     { batch in
-      batch.begin(.put, key: key.utf8)
+      batch.begin(.put, key: key)
       batch.field("a", value)
     }
   }
@@ -106,23 +106,29 @@ import Testing
     let server = try RedisServer()
     let store = store(server)
     _ = try store.open(group: "g")
-    func write(_ turn: UInt64, _ values: [String]) -> StoreProgress {
+    func write(
+      _ turn: UInt64, _ values: [String?], _ operation: FeatureBatch.Operation = .put
+    ) -> StoreProgress {
       #expect(
         store.submit(
           batch(turn) { batch in
-            batch.begin(.put, key: "user:u".utf8)
-            for (number, value) in values.enumerated() { batch.field("f\(number)", value) }
+            batch.begin(operation, key: "user:u")
+            for (number, value) in values.enumerated() {
+              if let value { batch.field("f\(number)", value) } else { batch.keptField() }
+            }
           }))
       return settle(store)
     }
     let first = ["0", "1", "2", "3", "4", "5"]
     #expect(write(1, first).incomplete == 0)
-    // Somebody's own value stands where ours says the same, until a whole write.
+    // Somebody's own value stands where ours says the same, until the row is renewed.
     try server.cli("HSET", "p:user:u", "f1", "theirs")
     #expect(write(2, ["0", "1", "2", "3", "4", "changed"]).incomplete == 0)
     #expect(try server.cli("HMGET", "p:user:u", "f0", "f1", "f5") == "0\ntheirs\nchanged")
     #expect(try server.cli("HGET", "p:user:u", "v").hasSuffix("2"))
-    for turn in UInt64(3)...17 { #expect(write(turn, first).incomplete == 0) }
+    for turn in UInt64(3)...16 { #expect(write(turn, first).incomplete == 0) }
+    #expect(try server.cli("HMGET", "p:user:u", "f0", "f1", "f5") == "0\ntheirs\n5")
+    #expect(write(17, first, .renew).incomplete == 0)
     #expect(try server.cli("HMGET", "p:user:u", "f0", "f1", "f5") == "0\n1\n5")
     // A row taken away is known by the answer, and whole again with the next write.
     try server.cli("DEL", "p:user:u")
@@ -130,7 +136,7 @@ import Testing
     #expect(write(19, first).incomplete == 0)
     #expect(try server.cli("HLEN", "p:user:u") == "7")
     // As is one that the worker itself deleted.
-    #expect(store.submit(batch(20) { $0.begin(.delete, key: "user:u".utf8) }))
+    #expect(store.submit(batch(20) { $0.begin(.delete, key: "user:u") }))
     #expect(settle(store).confirmed == 1)
     #expect(write(21, first).incomplete == 0)
     #expect(try server.cli("HLEN", "p:user:u") == "7")
@@ -138,6 +144,18 @@ import Testing
     #expect(write(22, ["0", "short"]).incomplete == 0)
     #expect(write(23, first).incomplete == 0)
     #expect(try server.cli("HGET", "p:user:u", "f1") == "1")
+    // Kept fields stay, whatever is known of the row; what they say next is written.
+    #expect(write(24, [nil, nil, nil, nil, "new", nil]).incomplete == 0)
+    #expect(try server.cli("HMGET", "p:user:u", "f0", "f4") == "0\nnew")
+    #expect(write(25, ["zero", nil, nil, nil, "new", nil]).incomplete == 0)
+    #expect(try server.cli("HMGET", "p:user:u", "f0", "f4", "f5") == "zero\nnew\n5")
+    #expect(write(26, ["short"]).confirmed == 1)
+    #expect(write(27, [nil, "one", nil, nil, nil, nil]).incomplete == 0)
+    #expect(write(28, first).incomplete == 0)
+    #expect(try server.cli("HMGET", "p:user:u", "f0", "f1", "f4") == "0\n1\n4")
+    // A row of which only some fields are sent is known to be gone too.
+    try server.cli("DEL", "p:user:u")
+    #expect(write(29, ["0", nil, nil, nil, nil, nil]).incomplete == 1)
   }
 
   @Test func `what is sent ahead counts once it is submitted`() throws {

@@ -31,7 +31,7 @@ import Testing
     let value = String(repeating: "x", count: 500)
     let large = batch(1) { batch in
       for number in 0..<20_000 {
-        batch.begin(.put, key: "user:\(number)".utf8)
+        batch.begin(.put, key: "user:\(number)")
         batch.field("a", value)
       }
     }

@@ -24,13 +24,13 @@ import Testing
     for model in models {
       var bytes = model.encoded
       if torn { bytes[bytes.count / 2] ^= 1 }
-      batch.begin(.put, key: "model:\(model.spec.name)".utf8)
-      bytes.withUnsafeBytes { batch.field("snapshot".utf8, $0) }
+      batch.begin(.put, key: "model:\(model.spec.name)")
+      bytes.withUnsafeBytes { batch.field("snapshot", $0) }
       batch.field("updated_at", "\(model.asOf)")
     }
     for arm in arms {
-      batch.begin(.put, key: "arm:\(arm.title)".utf8)
-      arm.theta.withUnsafeBytes { batch.field("theta".utf8, $0) }
+      batch.begin(.put, key: "arm:\(arm.title)")
+      arm.theta.withUnsafeBytes { batch.field("theta", $0) }
       batch.field("count", "\(arm.count)")
     }
     while !store.submit(batch) { usleep(1000) }

@@ -36,6 +36,36 @@ struct KernelAgreementTests {
       plain.add(c, times: scale, to: &b, count: count)
     }
     #expect(a.map(\.bitPattern) == b.map(\.bitPattern))
+    let others = (0..<7).map { numbers(count, seed: UInt64(100 + $0)) }
+    let places = others.map { other -> UnsafePointer<Float>? in
+      let place = UnsafeMutablePointer<Float>.allocate(capacity: count)
+      place.initialize(from: other, count: count)
+      return UnsafePointer(place)
+    }
+    defer { for place in places { place?.deallocate() } }
+    let scales: [Float] = [0.1, -3, 1e-30, 7.7, 0.513, 1, 2e5]
+    kernels.add(places, times: scales, of: 7, to: &a, count: count)
+    for (other, scale) in zip(others, scales) { plain.add(other, times: scale, to: &b, count: count) }
+    #expect(a.map(\.bitPattern) == b.map(\.bitPattern))
+  }
+
+  @Test(arguments: VectorKernels.all.indices) func `decays have the bits of the exponential`(_ variant: Int) {
+    let from = 1_763_697_600_123.0
+    let taus: [Double] = [1, 28_800_000, 2_592_000_000]
+    for tau in taus {
+      for count in [1, 7, 8, 9, 100] {
+        let step = 0.07 * tau
+        let times: [Double] = (0..<count).map { (index: Int) -> Double in
+          let age = (Double(index * index) * step).rounded()
+          return from - age
+        }
+        var decays = times
+        VectorKernels.all[variant].decays(&decays, from: from, tau: tau, count: count)
+        for (time, decay) in zip(times, decays) {
+          #expect(decay.bitPattern == Elementary.exp((time - from) / tau).bitPattern)
+        }
+      }
+    }
   }
 
   @Test func `the nearest whole number is the library's, ties to even`() {

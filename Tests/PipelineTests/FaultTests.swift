@@ -137,6 +137,15 @@ import Testing
     #expect(try expected.difference(world.remains()) == nil)
   }
 
+  @Test(arguments: [1, 2]) func `what a row leaves out stands in the store as the row has it`(shards: Int) throws {
+    let world = World(options: World.options(shards: shards))
+    try world.run()
+    let written = world.remains()
+    world.store.forget()
+    try world.settleAfterForgetting()
+    #expect(try written.difference(world.remains()) == nil)
+  }
+
   @Test func `rows that a store lost of a batch it confirmed are written again`() throws {
     let world = World()
     var steps = 0

@@ -13,9 +13,13 @@ typedef struct {
   float (*ema_unit)(float *u, const float *c, float decay, float scale, size_t n);
   /// u += scale * c.
   void (*add)(float *u, const float *c, float scale, size_t n);
+  /// u += scales[k] * vectors[k], one k after another.
+  void (*add_all)(float *u, const float *const *vectors, const float *scales, size_t count, size_t n);
   /// u *= scale.
   void (*scale)(float *u, float scale, size_t n);
   float (*dot)(const float *a, const float *b, size_t n);
+  /// x = e to the (x - from) / tau, by the steps of Swift's `Elementary.exp`; within 700 tau of `from`.
+  void (*decays)(double *x, double from, double tau, size_t n);
 } ck_vector_table;
 
 /// Variants this machine can run, best first; the last one is the plain loop.
