@@ -141,7 +141,7 @@ public final class Publisher {
   ///
   /// - Returns: The version that a store reached again says it has.
   func pump(
-    road: Road, version: Version, force: Bool, mayWrite: Bool, hasBacklog: Bool
+    road: Road, version: Version, force: Bool, mayWrite: Bool, hasBacklog: Bool, encoding: Bool = true
   ) throws(WorkerFault) -> Version? {
     let progress = store.pump()
     noteSlowness()
@@ -187,7 +187,11 @@ public final class Publisher {
     }
     // A mark heard for the first time may lie above `version`: the caller looks at it before anything is written.
     if mayWrite, progress.mark == nil {
-      try flush(road: road, version: version, force: force, hasBacklog: hasBacklog)
+      if encoding {
+        try flush(road: road, version: version, force: force, hasBacklog: hasBacklog)
+      } else if hasBatch {
+        _ = submit(road)
+      }
     }
     return progress.mark?.version
   }

@@ -128,6 +128,8 @@ public final class Worker {
     let isIdle = publisher.isIdle && !saver.isBusy && !road.hasUnpublished && !road.rankings.isUnderWay
     // Where the last turn left some, the next one waits for nothing.
     let polled = try poll(timeoutMs: fullTurns > 0 ? 0 : isIdle ? waitMs : min(waitMs, 1))
+    // The store works on what is encoded meanwhile.
+    if publisher.isWaiting { try publish(force: false, encoding: false) }
     try collectCheckpoint(waiting: false)
     if !referenceIsComplete { try completeReference() }
     if breaker.isOpen || opensBreaker() {
@@ -211,10 +213,10 @@ public final class Worker {
 
   /// Nothing is written under a version that the store has already seen something newer than: turns that replay
   /// catch up first. Nor under an epoch that is not saved.
-  private func publish(force: Bool) throws(WorkerFault) {
+  private func publish(force: Bool, encoding: Bool = true) throws(WorkerFault) {
     let mayWrite = !mustCheckpointFirst && storeMark.map { version >= $0 } ?? true
     let mark = try publisher.pump(
-      road: road, version: version, force: force, mayWrite: mayWrite, hasBacklog: hasBacklog)
+      road: road, version: version, force: force, mayWrite: mayWrite, hasBacklog: hasBacklog, encoding: encoding)
     if let mark, !storeIsOpen { storeReturned(with: mark) }
   }
 
