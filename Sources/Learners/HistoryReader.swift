@@ -16,6 +16,7 @@ public final class HistoryReader {
   private var length = 0
   /// Of entries: their times, then what those leave of their weights.
   private var decays: UnsafeMutablePointer<Double>
+  private var versions: UnsafeMutablePointer<UInt32>
   /// Of entries that have a vector.
   private var weights: UnsafeMutablePointer<Float>
   private var vectors: UnsafeMutablePointer<UnsafePointer<Float>?>
@@ -32,6 +33,7 @@ public final class HistoryReader {
     self.options = options
     buffer = .allocate(capacity: 1)
     decays = .allocate(capacity: 1)
+    versions = .allocate(capacity: 1)
     weights = .allocate(capacity: 1)
     vectors = .allocate(capacity: 1)
     counts = .allocate(capacity: Symbols.ceiling)
@@ -98,22 +100,21 @@ public final class HistoryReader {
     let cells = row.history.values
     if room < cells.count { makeRoom(cells.count) }
     if let time { decay(cells, to: Double(time)) }
+    // Titles stand anywhere in the catalog: each step asks for what the one after the next reads.
+    for at in 0..<cells.count {
+      versions[at] = cells[at].entry.catalogVersion
+      catalog.prefetch(version: versions[at])
+    }
+    for at in 0..<min(Self.ahead, cells.count) { catalog.prefetchParts(ofVersion: versions[at]) }
     met.removeAll(keepingCapacity: true)
     occurrences = 0
     var sum = 0.0
     var found = 0
     for at in 0..<cells.count {
-      // Titles stand anywhere in the catalog.
-      if at + 2 * Self.ahead < cells.count {
-        catalog.prefetch(version: cells[at + 2 * Self.ahead].entry.catalogVersion)
-      }
-      if at + Self.ahead < cells.count {
-        catalog.prefetchParts(ofVersion: cells[at + Self.ahead].entry.catalogVersion)
-      }
-      let entry = cells[at].entry
-      if time != nil { count(catalog.versionGenres(entry.catalogVersion)) }
-      guard let vector = catalog.versionVector(entry.catalogVersion) else { continue }
-      let weight = time != nil ? entry.weight * Float(decays[at]) : entry.weight
+      if at + Self.ahead < cells.count { catalog.prefetchParts(ofVersion: versions[at + Self.ahead]) }
+      if time != nil { count(catalog.versionGenres(versions[at])) }
+      guard let vector = catalog.versionVector(versions[at]) else { continue }
+      let weight = time != nil ? cells[at].entry.weight * Float(decays[at]) : cells[at].entry.weight
       guard weight > 0 else { continue }
       vectors[found] = vector
       weights[found] = weight
@@ -124,7 +125,7 @@ public final class HistoryReader {
     return sum
   }
 
-  private static let ahead = 4
+  private static let ahead = 8
 
   @inline(__always)
   private func count(_ genres: UnsafeBufferPointer<UInt16>) {
@@ -157,12 +158,14 @@ public final class HistoryReader {
     freeRoom()
     room = max(count, options.historyTitles)
     decays = .allocate(capacity: room)
+    versions = .allocate(capacity: room)
     weights = .allocate(capacity: room)
     vectors = .allocate(capacity: room)
   }
 
   private func freeRoom() {
     decays.deallocate()
+    versions.deallocate()
     weights.deallocate()
     vectors.deallocate()
   }

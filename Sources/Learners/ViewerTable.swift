@@ -1,4 +1,5 @@
 import Glibc
+import Kernels
 
 /// Rows and vectors of viewers by slot. Grown by the sequencer between turns; a shard touches only its own rows.
 public final class ViewerTable: @unchecked Sendable {
@@ -78,6 +79,22 @@ public final class ViewerTable: @unchecked Sendable {
   /// The event-driven vector, ``stride`` floats; zero while cold. Only if ``dimension`` > 0.
   @inline(__always)
   public func vector(_ slot: UInt32) -> UnsafeMutablePointer<Float> { vectors.vector(slot) }
+
+  /// Asks for a row and its vector, which are read some rows later.
+  @inline(__always)
+  public func prefetch(_ slot: UInt32) {
+    prefetchShared(rows.row(slot), bytes: MemoryLayout<ViewerRow>.stride)
+    if stride > 0 { prefetchShared(vectors.vector(slot), bytes: stride * 4) }
+  }
+
+  /// The same for its lists, when the row has arrived.
+  @inline(__always)
+  public func prefetchLists(_ slot: UInt32) {
+    if let lists = rows.row(slot).pointee.lists { prefetchShared(lists.base, bytes: Self.listsAhead) }
+  }
+
+  /// The hardware's own prefetch goes on from there.
+  private static let listsAhead = 1024
 
   /// What lists of a shard's viewers stand in. Made at the first call, before shards run.
   func arena(_ shard: Int) -> BlockArena {

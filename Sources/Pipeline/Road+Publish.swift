@@ -82,7 +82,9 @@ extension Road {
   private func publishViewers(
     _ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys, limit: Int
   ) {
-    viewerFolds[shard].publishing.drain(atMost: limit) { slot in
+    viewerFolds[shard].publishing.drain(
+      atMost: limit, far: { viewers.prefetch($0) }, near: { viewers.prefetchLists($0) }
+    ) { slot in
       if viewers.row(slot).pointee.isAlive {
         views.put(viewer: slot, of: self, into: &sink)
       } else {

@@ -56,7 +56,9 @@ extension Road {
   }
 
   private func saveRows(of shard: Int, into snapshot: inout Snapshot, viewers: Int) {
-    viewerFolds[shard].saving.drain(atMost: viewers) { save(viewer: $0, into: &snapshot) }
+    viewerFolds[shard].saving.drain(
+      atMost: viewers, far: { self.viewers.prefetch($0) }, near: { self.viewers.prefetchLists($0) }
+    ) { save(viewer: $0, into: &snapshot) }
     titleFolds[shard].saving.drain { save(title: $0, into: &snapshot) }
   }
 
