@@ -94,22 +94,11 @@ public struct DirtySet: ~Copyable {
     return limit - left
   }
 
-  /// The same, with every slot shown to `far` 8 slots before its turn and to `near` 4 before: what is read for it lies
-  /// anywhere in memory, and can be asked for in two steps.
-  public mutating func drain(
-    atMost limit: Int, far: (UInt32) -> Void, near: (UInt32) -> Void, _ body: (UInt32) -> Void
-  ) {
-    var waiting: [8 of UInt32] = .init(repeating: 0)
-    var taken = 0
-    drain(atMost: limit) { slot in
-      if taken >= 8 { body(waiting[taken & 7]) }
-      if taken >= 4 { near(waiting[(taken - 4) & 7]) }
-      far(slot)
-      waiting[taken & 7] = slot
-      taken += 1
-    }
-    for place in max(0, taken - 4)..<taken { near(waiting[place & 7]) }
-    for place in max(0, taken - 8)..<taken { body(waiting[place & 7]) }
+  /// Hands out the next marked slot, around and around as ``drain(atMost:_:)`` does, and forgets it.
+  public mutating func pop() -> UInt32? {
+    var next: UInt32?
+    drain(atMost: 1) { next = $0 }
+    return next
   }
 
   /// Words `from..<to`, until nothing is left to hand out; leaves the cursor at the first word not emptied.

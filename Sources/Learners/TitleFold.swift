@@ -14,7 +14,7 @@ public struct TitleFold: ~Copyable {
   public let shard: Int
   public let shards: Int
   /// Rows to publish and rows to save.
-  public var publishing = DirtySet()
+  public var publishing = PublishQueue()
   public var saving = DirtySet()
 
   public init(

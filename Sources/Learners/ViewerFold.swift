@@ -14,7 +14,7 @@ public struct ViewerFold: ~Copyable {
   public let shard: Int
   public let shards: Int
   /// Rows to publish and rows to save.
-  public var publishing = DirtySet()
+  public var publishing = PublishQueue()
   public var saving = DirtySet()
   var idle = IdleQueue()
   let lightest: LightestTable

@@ -28,7 +28,7 @@ struct PendingFold: ~Copyable {
   private(set) var slots: [PendingSlot]
   private var timers = RowHeap()
   /// Rows to publish and rows to save, by number (`row * 64 + key slot`).
-  var publishing = DirtySet()
+  var publishing = PublishQueue()
   var saving = DirtySet()
   var taught = LessonList()
   private var entry: Int32 = 0

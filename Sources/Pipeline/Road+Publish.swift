@@ -17,6 +17,25 @@ extension Road {
     return count
   }
 
+  /// Those of them that do not rest until the next period.
+  var awakeRows: Int {
+    var count = 0
+    for shard in 0..<shards {
+      count += viewerFolds[shard].publishing.awake + titleFolds[shard].publishing.awake
+      if let pendingFolds { count += pendingFolds[shard].publishing.awake }
+    }
+    return count
+  }
+
+  /// Rows that rest are due now.
+  func beginPublishPeriod() {
+    for shard in 0..<shards {
+      viewerFolds[shard].publishing.beginPeriod()
+      titleFolds[shard].publishing.beginPeriod()
+      pendingFolds?[shard].publishing.beginPeriod()
+    }
+  }
+
   /// Changed keys that the store has not confirmed: those that wait, and those under way.
   public var dirtyKeys: Int {
     var count = unpublishedRows
@@ -32,19 +51,19 @@ extension Road {
     return count
   }
 
-  /// Appends changed rows, at most about `limit`; true when nothing is left.
+  /// Appends changed rows, at most about `limit`; true when nothing is left but rows that rest.
   ///
   /// Each kind of each shard gives as large a part of what it has as the others, so that none waits for more rounds.
-  func publish(into sink: inout StoreFeatureSink, limit: Int) -> Bool {
-    let rows = unpublishedRows
-    let share = PublishShare(limit: limit, of: max(limit, rows))
+  func publish(into sink: inout StoreFeatureSink, limit: Int, letsRest: Bool = false) -> Bool {
+    let rows = letsRest ? awakeRows : unpublishedRows
+    let share = PublishShare(limit: limit, of: max(limit, rows), letsRest: letsRest)
     if hasThreads, min(limit, rows) >= Self.encodedSideBySide {
       publishSideBySide(into: &sink, share)
     } else {
       settleArms()
       for shard in 0..<shards { publish(share, shard: shard, into: &sink, keys: &encodedKeys) }
     }
-    return !hasUnpublished
+    return letsRest ? awakeRows == 0 : !hasUnpublished
   }
 
   /// Each shard encodes its own rows; the parts are joined by shard.
@@ -73,18 +92,15 @@ extension Road {
   private func publish(
     _ share: PublishShare, shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys
   ) {
-    publishViewers(shard, into: &sink, keys: &keys, limit: share.part(of: viewerFolds[shard].publishing.count))
-    publishTitles(shard, into: &sink, keys: &keys, limit: share.part(of: titleFolds[shard].publishing.count))
-    guard let pendingFolds else { return }
-    publishDecisions(shard, into: &sink, keys: &keys, limit: share.part(of: pendingFolds[shard].publishing.count))
+    publishViewers(share, shard, into: &sink, keys: &keys)
+    publishTitles(share, shard, into: &sink, keys: &keys)
+    publishDecisions(share, shard, into: &sink, keys: &keys)
   }
 
   private func publishViewers(
-    _ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys, limit: Int
+    _ share: PublishShare, _ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys
   ) {
-    viewerFolds[shard].publishing.drain(
-      atMost: limit, far: { viewers.prefetch($0) }, near: { viewers.prefetchLists($0) }
-    ) { slot in
+    func put(_ slot: UInt32) {
       if viewers.row(slot).pointee.isAlive {
         views.put(viewer: slot, of: self, into: &sink)
       } else {
@@ -93,12 +109,19 @@ extension Road {
       }
       keys.viewers.append(slot)
     }
+    let limit = share.part(of: viewerFolds[shard].publishing)
+    var ahead = Lookahead()
+    viewerFolds[shard].publishing.drain(atMost: limit, letsRest: share.letsRest) { slot in
+      ahead.take(slot, far: viewers.prefetch, near: viewers.prefetchLists, put)
+    }
+    ahead.finish(near: viewers.prefetchLists, put)
   }
 
   private func publishTitles(
-    _ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys, limit: Int
+    _ share: PublishShare, _ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys
   ) {
-    titleFolds[shard].publishing.drain(atMost: limit) { slot in
+    let limit = share.part(of: titleFolds[shard].publishing)
+    titleFolds[shard].publishing.drain(atMost: limit, letsRest: share.letsRest) { slot in
       guard titles.row(slot).pointee.isAlive else { return }
       views.put(title: slot, of: self, into: &sink)
       keys.titles.append(slot)
@@ -106,10 +129,11 @@ extension Road {
   }
 
   private func publishDecisions(
-    _ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys, limit: Int
+    _ share: PublishShare, _ shard: Int, into sink: inout StoreFeatureSink, keys: inout BatchKeys
   ) {
     guard let pendingFolds else { return }
-    pendingFolds[shard].publishing.drain(atMost: limit) { row in
+    let limit = share.part(of: pendingFolds[shard].publishing)
+    pendingFolds[shard].publishing.drain(atMost: limit, letsRest: share.letsRest) { row in
       guard let decision = pendingFolds[shard].decision(row) else { return }
       views.put(decision: decision, of: self, into: &sink)
       keys.decisions.append((row, decision.deletion))
@@ -154,6 +178,9 @@ extension Road {
   func hasDueRankings(turn: UInt64, now: Int64, force: Bool) -> Bool {
     hasRankings && rankings.isDue(turn: turn, now: now, force: force)
   }
+
+  /// Rows of the batch made last.
+  var encodedRows: Int { encodedKeys.viewers.count + encodedKeys.titles.count + encodedKeys.decisions.count }
 
   /// The batch made last is under way now.
   func handOver() { swap(&encodedKeys, &inFlightKeys) }
@@ -251,9 +278,12 @@ struct BatchKeys {
 struct PublishShare {
   let limit: Int
   let of: Int
+  let letsRest: Bool
 
   /// Rounded up.
-  func part(of count: Int) -> Int { (count * limit + of - 1) / of }
+  func part(of queue: borrowing PublishQueue) -> Int {
+    ((letsRest ? queue.awake : queue.count) * limit + of - 1) / of
+  }
 }
 
 /// One shard's part of a batch, and the rows it was made of.

@@ -56,9 +56,13 @@ extension Road {
   }
 
   private func saveRows(of shard: Int, into snapshot: inout Snapshot, viewers: Int) {
-    viewerFolds[shard].saving.drain(
-      atMost: viewers, far: { self.viewers.prefetch($0) }, near: { self.viewers.prefetchLists($0) }
-    ) { save(viewer: $0, into: &snapshot) }
+    var ahead = Lookahead()
+    viewerFolds[shard].saving.drain(atMost: viewers) { slot in
+      ahead.take(slot, far: self.viewers.prefetch, near: self.viewers.prefetchLists) {
+        save(viewer: $0, into: &snapshot)
+      }
+    }
+    ahead.finish(near: self.viewers.prefetchLists) { save(viewer: $0, into: &snapshot) }
     titleFolds[shard].saving.drain { save(title: $0, into: &snapshot) }
   }
 

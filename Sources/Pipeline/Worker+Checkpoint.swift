@@ -6,7 +6,7 @@ import Telemetry
 extension Worker {
   /// Rows from which on a save begins early while nothing waits to be folded: the copy of more would hold up an event
   /// for longer than a few milliseconds.
-  private static let earlyRows = 2500
+  private static let earlyRows = 8000
   /// A save begins so many times what the last one took after that one began: it takes a core from the fold meanwhile.
   private static let costsApart: Int64 = 8
 
