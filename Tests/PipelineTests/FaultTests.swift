@@ -143,7 +143,7 @@ import Testing
     let written = world.remains()
     world.store.forget()
     try world.settleAfterForgetting()
-    #expect(try written.difference(world.remains()) == nil)
+    #expect(written.difference(world.remains()) == nil)
   }
 
   @Test func `rows that a store lost of a batch it confirmed are written again`() throws {
