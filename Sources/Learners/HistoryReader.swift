@@ -71,11 +71,6 @@ public final class HistoryReader {
     return UnsafePointer(buffer)
   }
 
-  /// Time of the newest entry, unix ms; nil = there is none.
-  public func newest(of slot: UInt32, in table: ViewerTable) -> Int64? {
-    table.row(slot).history.values.lazy.map { $0.entry.time }.max()
-  }
-
   /// D5: unit(0.7 mean by weight and recency + 0.3 mean genre vector by share of genre occurrences).
   private func blend(_ row: UnsafeMutablePointer<ViewerRow>, _ time: Int64, _ stride: Int) {
     let weight = mean(row, stride, decayedTo: time)

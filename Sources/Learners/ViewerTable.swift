@@ -90,11 +90,13 @@ public final class ViewerTable: @unchecked Sendable {
   /// The same for its lists, when the row has arrived.
   @inline(__always)
   public func prefetchLists(_ slot: UInt32) {
-    if let lists = rows.row(slot).pointee.lists { prefetchShared(lists.base, bytes: Self.listsAhead) }
+    rows.row(slot).pointee.lists?.prefetch()
   }
 
-  /// The hardware's own prefetch goes on from there.
-  private static let listsAhead = 1024
+  /// Time of the newest entry of a history, unix ms; nil = it is empty.
+  public func newestInHistory(of slot: UInt32) -> Int64? {
+    rows.row(slot).history.values.lazy.map { $0.entry.time }.max()
+  }
 
   /// What lists of a shard's viewers stand in. Made at the first call, before shards run.
   func arena(_ shard: Int) -> BlockArena {

@@ -104,11 +104,10 @@ struct FeatureViews {
     let row = road.viewers.row(slot)
     let mark = road.catalog.genreGeneration & 0x7f_ffff | 0x80_0000
     guard isRenewed || row.pointee.historyMark != mark else { return }
-    let reader = road.historyReader(of: slot)
-    let newest = reader.newest(of: slot, in: road.viewers)
+    let newest = road.viewers.newestInHistory(of: slot)
     let updated = newest ?? row.pointee.updatedAt
     sink.batch.begin(.put, key: vector, id, history)
-    let past = reader.vector(of: slot, in: road.viewers, asOf: updated)
+    let past = road.historyReader(of: slot).vector(of: slot, in: road.viewers, asOf: updated)
     sink.vector("vector_history", UnsafeBufferPointer(start: past, count: road.viewers.dimension))
     sink.integer("updated_at", updated)
     if newest != nil { row.pointee.historyMark = mark }

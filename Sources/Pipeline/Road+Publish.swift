@@ -8,23 +8,18 @@ extension Road {
   public var hasUnpublished: Bool { unpublishedRows > 0 }
 
   /// Rows that changed and that no batch holds.
-  var unpublishedRows: Int {
-    var count = 0
-    for shard in 0..<shards {
-      count += viewerFolds[shard].publishing.count + titleFolds[shard].publishing.count
-      if let pendingFolds { count += pendingFolds[shard].publishing.count }
-    }
-    return count
-  }
+  var unpublishedRows: Int { publishRows { $0.count } }
 
   /// Those of them that do not rest until the next period.
-  var awakeRows: Int {
-    var count = 0
+  var awakeRows: Int { publishRows { $0.awake } }
+
+  private func publishRows(_ count: (borrowing PublishQueue) -> Int) -> Int {
+    var sum = 0
     for shard in 0..<shards {
-      count += viewerFolds[shard].publishing.awake + titleFolds[shard].publishing.awake
-      if let pendingFolds { count += pendingFolds[shard].publishing.awake }
+      sum += count(viewerFolds[shard].publishing) + count(titleFolds[shard].publishing)
+      if let pendingFolds { sum += count(pendingFolds[shard].publishing) }
     }
-    return count
+    return sum
   }
 
   /// Rows that rest are due now.
