@@ -330,8 +330,9 @@ public enum Shipped {
 
       # How often state is saved.
       checkpoint:
-        # Time between two checkpoints; longer by itself when one takes more than an eighth of it, down to
-        # an eighth where more than 2,500 viewers and titles changed and nothing waits. 10ms to 1h.
+        # Time between two checkpoints; longer by itself when one takes a core for more than an eighth of it
+        # or a quarter of it in all, down to an eighth where 20,000 viewers and titles changed and nothing
+        # waits. 10ms to 1h.
         # interval: 1s
 
       # The record of every decision of a turn.

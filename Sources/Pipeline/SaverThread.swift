@@ -3,7 +3,7 @@ import Kernels
 import Ports
 import Telemetry
 
-/// Writes snapshots on a thread of its own: the road copies changed rows between turns and goes on folding.
+/// Writes each snapshot on a thread of its own: the road copies changed rows between turns and goes on folding.
 ///
 /// One snapshot at a time; the next is due when this one is done, so a slow disk makes checkpoints rarer, never
 /// the queue longer.
@@ -12,18 +12,14 @@ final class SaverThread: @unchecked Sendable {
     var turn: UInt64
     var bytes: Int
     var nanoseconds: Int64
+    /// Of a processor, without waiting for one or for the disk.
+    var busyNanoseconds: Int64
     var fault: StateFault?
     /// Given back for the next use of its memory.
     var snapshot: Snapshot
   }
 
-  private struct Shared {
-    var job: (turn: UInt64, snapshot: Snapshot)?
-    var done: Done?
-    var isStopping = false
-  }
-  private let shared = Locked(Shared())
-  private let wake = DispatchSemaphore(value: 0)
+  private let done = Locked<Done?>(nil)
   private let finished = DispatchSemaphore(value: 0)
   private let store: any StateStore
   private let clock: any WorkerClock
@@ -35,67 +31,46 @@ final class SaverThread: @unchecked Sendable {
     self.store = store
     self.clock = clock
     self.inline = inline
-    guard !inline else { return }
-    Running { [self] in serve() }.detach()
   }
 
-  func start(turn: UInt64, _ snapshot: Snapshot) {
+  /// `quietly`: other threads of the machine come first, where somebody waits for what they do and nobody for this.
+  func start(turn: UInt64, _ snapshot: Snapshot, quietly: Bool) {
     precondition(!isBusy, "one snapshot at a time")
     isBusy = true
-    if inline {
-      let done = write(turn, snapshot)
-      shared.withLock { $0.done = done }
-    } else {
-      shared.withLock { $0.job = (turn, snapshot) }
-      wake.signal()
-    }
+    guard !inline else { return write(turn, snapshot) }
+    Running { [self] in
+      if quietly { Running.letOthersFirst() }
+      write(turn, snapshot)
+      finished.signal()
+    }.detach()
   }
 
   /// The finished save, if there is one; waits for it when asked to.
   func collect(waiting: Bool) -> Done? {
     guard isBusy else { return nil }
     while true {
-      let done = shared.withLock { shared -> Done? in
-        defer { shared.done = nil }
-        return shared.done
-      }
-      if let done {
-        isBusy = false
+      let saved = done.withLock { done -> Done? in
+        defer { done = nil }
         return done
+      }
+      if let saved {
+        isBusy = false
+        return saved
       }
       guard waiting else { return nil }
       _ = finished.wait(timeout: .now() + .milliseconds(100))
     }
   }
 
-  func stop() {
-    guard !inline else { return }
-    shared.withLock { $0.isStopping = true }
-    wake.signal()
-  }
-
-  private func serve() {
-    while true {
-      wake.wait()
-      let (job, isStopping) = shared.withLock { shared in
-        defer { shared.job = nil }
-        return (shared.job, shared.isStopping)
-      }
-      if let job {
-        let done = write(job.turn, job.snapshot)
-        shared.withLock { $0.done = done }
-        finished.signal()
-      } else if isStopping {
-        return
-      }
-    }
-  }
-
-  private func write(_ turn: UInt64, _ snapshot: Snapshot) -> Done {
+  private func write(_ turn: UInt64, _ snapshot: Snapshot) {
     let start = clock.monotonicNs
+    let busy = Running.busyNanoseconds
     var bytes = 0
     var fault: StateFault?
     do { bytes = try store.save(snapshot) } catch { fault = error }
-    return Done(turn: turn, bytes: bytes, nanoseconds: clock.monotonicNs - start, fault: fault, snapshot: snapshot)
+    let saved = Done(
+      turn: turn, bytes: bytes, nanoseconds: clock.monotonicNs - start,
+      busyNanoseconds: Running.busyNanoseconds - busy, fault: fault, snapshot: snapshot)
+    done.withLock { $0 = saved }
   }
 }

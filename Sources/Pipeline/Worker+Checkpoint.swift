@@ -5,17 +5,25 @@ import Telemetry
 /// Saving: changed rows and the position in one transaction, then the group's offsets.
 extension Worker {
   /// Rows from which on a save begins early while nothing waits to be folded: the copy of more would hold up an event
-  /// for longer than a few milliseconds.
-  private static let earlyRows = 8000
-  /// A save begins so many times what the last one took after that one began: it takes a core from the fold meanwhile.
-  private static let costsApart: Int64 = 8
+  /// for longer than ten milliseconds.
+  private static let earlyRows = 20_000
+  /// A save begins so many times what the last one took of a core after that one began, since the fold has it meanwhile,
+  /// and so many times what it took in all: the disk has other work too, the plans among it.
+  private static let busyApart: Int64 = 8
+  private static let costsApart: Int64 = 4
+  /// An early one, in all: so many rows seldom change again between two, so coming sooner takes no more of either.
+  private static let earlyCostsApart: Int64 = 2
 
   /// Starts a save when one is due; every second, up to eight times as often where many rows change and nobody waits,
-  /// and less often where a save takes more than an eighth of that.
+  /// and less often where a save takes a core for more than an eighth of that, or more than a quarter of it in all.
   func checkpointIfDue() throws(WorkerFault) -> Bool {
     let isEarly = !hasBacklog && road.unsavedRows >= Self.earlyRows
     let least = Int64(options.checkpointIntervalMs) * (isEarly ? 125_000 : 1_000_000)
-    let interval = max(least, checkpointCostNs * Self.costsApart)
+    let cost =
+      isEarly
+      ? checkpointCostNs * Self.earlyCostsApart
+      : max(checkpointBusyNs * Self.busyApart, checkpointCostNs * Self.costsApart)
+    let interval = max(least, cost)
     let isUrgent = mustCheckpointFirst && checkpointFault == nil
     guard changedSinceCheckpoint, !saver.isBusy, clock.monotonicNs - lastCheckpointNs >= interval || isUrgent
     else { return false }
@@ -39,7 +47,8 @@ extension Worker {
     lastCheckpointNs = clock.monotonicNs
     savesFirst = mustCheckpointFirst
     savingOffsets = manifest.sources.enumerated().map { (UInt16($0), $1.next) }
-    saver.start(turn: manifest.turn, snapshot)
+    // Beside a backlog the state has to keep up; live, whoever looks at a feature waits for no save.
+    saver.start(turn: manifest.turn, snapshot, quietly: !hasBacklog && !mustCheckpointFirst && !isClean)
     return true
   }
 
@@ -65,6 +74,7 @@ extension Worker {
     checkpointFault = nil
     if savesFirst { mustCheckpointFirst = false }
     checkpointCostNs = done.nanoseconds
+    checkpointBusyNs = done.busyNanoseconds
     status.checkpoints += 1
     status.lastCheckpointBytes = done.bytes
     status.stateBytes = max(status.stateBytes, done.bytes)

@@ -40,7 +40,9 @@ public final class Worker {
   let publisher: Publisher
   public internal(set) var status = WorkerCounters()
   var lastCheckpointNs: Int64 = 0
+  /// What the last save took, and what of a processor.
   var checkpointCostNs: Int64 = 0
+  var checkpointBusyNs: Int64 = 0
   var changedSinceCheckpoint = false
   var committedTurn: UInt64 = 0
   /// Nothing is planned or published before the next checkpoint is durable.
@@ -268,7 +270,6 @@ public final class Worker {
 
   /// Lets go of everything without saving; what needs no answer from outside first.
   public func close() {
-    saver.stop()
     folder?.stop()
     road.stop()
     plans.close()

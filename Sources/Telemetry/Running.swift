@@ -28,4 +28,15 @@ public final class Running {
 
   /// Nobody waits for it.
   public func detach() { pthread_detach(thread) }
+
+  /// From here on the calling thread has a tenth of a processor where others of the machine's threads want all of it,
+  /// and what they leave. For good: getting back needs a right that a worker need not have.
+  public static func letOthersFirst() { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10) }
+
+  /// What the calling thread has had of a processor.
+  public static var busyNanoseconds: Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
 }

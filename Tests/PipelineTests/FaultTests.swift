@@ -37,7 +37,7 @@ import Testing
   }
 
   @Test func `a checkpoint that takes long is made less often, one that does not every second`() throws {
-    for (cost, range) in [(Int64(10), 25...31), (600, 7...11)] {
+    for (cost, range) in [(Int64(10), 25...31), (600, 10...14)] {
       let faults = Faults()
       let world = World(Timeline(events: 200), faults: faults)
       try world.run()

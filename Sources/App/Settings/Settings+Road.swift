@@ -41,7 +41,7 @@ public struct AlignSettings: Sendable {
 public struct CheckpointSettings: Sendable {
   @Option(
     "interval",
-    "Time between two checkpoints; longer by itself when one takes more than an eighth of it, down to an eighth where more than 2,500 viewers and titles changed and nothing waits.",
+    "Time between two checkpoints; longer by itself when one takes a core for more than an eighth of it or a quarter of it in all, down to an eighth where 20,000 viewers and titles changed and nothing waits.",
     in: .milliseconds(10)...(.hours(1))) public var interval: Duration = .seconds(1)
   public init() {}
 }
