@@ -75,9 +75,10 @@ final class BlockArena: @unchecked Sendable {
     Int(chunk(block).load(fromByteOffset: 12, as: UInt32.self))
   }
 
-  /// The arena that a block is of.
-  static func of(_ block: UnsafeMutableRawPointer) -> BlockArena {
-    Unmanaged.fromOpaque(chunk(block).load(as: UnsafeRawPointer.self)).takeUnretainedValue()
+  /// The arena that a block is of, lent: whoever folds keeps it.
+  @inline(__always)
+  static func of(_ block: UnsafeMutableRawPointer) -> Unmanaged<BlockArena> {
+    Unmanaged.fromOpaque(chunk(block).load(as: UnsafeRawPointer.self))
   }
 
   @inline(__always)

@@ -1,3 +1,4 @@
+import Events
 import Glibc
 import Kernels
 
@@ -37,23 +38,32 @@ struct ListBlock: BitwiseCopyable {
   private static let wideAt = 52
 
   func free() {
-    if isLarge { Glibc.free(base) } else { BlockArena.of(base).give(base) }
+    if isLarge { Glibc.free(base) } else { BlockArena.of(base)._withUnsafeGuaranteedRef { $0.give(base) } }
   }
 
   /// Of an arena's blocks the arena takes care.
   func freeIfLarge() { if isLarge { Glibc.free(base) } }
 
-  /// Asks for what an event reads of it: the front of it, which says where lists are, and the lists' beginnings.
+  /// Asks for what an event reads of it: the front of it, which says where lists are, and the lists' beginnings; of
+  /// one that is no opinion of a title, counts alone.
   @inline(__always)
-  func prefetch() { Kernels.prefetch(base, bytes: 1024) }
+  func prefetch(_ kind: EventKind) {
+    Kernels.prefetch(base, bytes: Self.readsTitles(kind) ? 1024 : 128)
+  }
 
   /// Asks for the last lines of the long lists: a search begins there, and so does what is appended.
   @inline(__always)
-  func prefetchEnds() {
-    Kernels.prefetch(base + start(.historyTitles) + max(0, count(.historyTitles) * 4 - 124), bytes: 128)
-    Kernels.prefetch(base + start(.history) + count(.history) * 14, bytes: 64)
-    Kernels.prefetch(base + start(.caps) + max(0, count(.caps) * 8 - 184), bytes: 192)
+  func prefetchEnds(_ kind: EventKind) {
+    if Self.readsTitles(kind) {
+      Kernels.prefetch(base + start(.historyTitles) + max(0, count(.historyTitles) * 4 - 124), bytes: 128)
+      Kernels.prefetch(base + start(.history) + count(.history) * 14, bytes: 64)
+    }
+    if kind != .rate { Kernels.prefetch(base + start(.caps) + max(0, count(.caps) * 8 - 184), bytes: 192) }
   }
+
+  /// Whether events of a kind search what the viewer has seen, and move affinities.
+  @inline(__always)
+  private static func readsTitles(_ kind: EventKind) -> Bool { kind == .watch || kind == .rate }
 
   /// Of the whole block.
   var byteCount: Int { isLarge ? end(.caps) : BlockArena.byteCount(base) }
@@ -163,12 +173,12 @@ extension ListBlock {
     if least <= free { return shift(list, by: min(wanted, free), in: self, used) }
     guard used + least <= BlockArena.largest else { return spread(list, by: wanted, place) }
     let arena = BlockArena.of(base)
-    let next = ListBlock(base: arena.take(used + least, for: place))
+    let next = ListBlock(base: arena._withUnsafeGuaranteedRef { $0.take(used + least, for: place) })
     memcpy(next.base + Self.endsAt, base + Self.endsAt, end(list) - Self.endsAt)
     // Room only where the size taken has it: what is over waits at the end for the next list.
     shift(list, by: min(wanted, BlockArena.byteCount(next.base) - used), in: next, used)
     place.pointee = next.base
-    arena.give(base)
+    arena._withUnsafeGuaranteedRef { $0.give(base) }
   }
 
   /// Moves what follows a list towards the end, within the block or into one that has its beginning already.

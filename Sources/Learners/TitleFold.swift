@@ -74,10 +74,10 @@ public struct TitleFold: ~Copyable {
     if item.counted { row.pointee.s.impressions += 1 }
   }
 
-  /// Asks for the row of an event some events before it is folded.
+  /// Asks for the row of an event of this shard's some events before it is folded.
   @inline(__always)
   public mutating func prefetchRow(_ event: UnsafePointer<Event>) {
-    guard event.pointee.title != Event.none, owns(event.pointee.title) else { return }
+    guard event.pointee.title != Event.none else { return }
     prefetch(table.row(event.pointee.title), bytes: MemoryLayout<TitleRow>.stride)
   }
 

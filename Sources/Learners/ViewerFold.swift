@@ -103,9 +103,11 @@ public struct ViewerFold: ~Copyable {
       prefetchShared(catalog.title(event.pointee.title), bytes: MemoryLayout<TitleFacts>.stride)
     }
     guard event.pointee.viewer != Event.none else { return }
-    prefetch(table.row(event.pointee.viewer), bytes: keepsLists ? MemoryLayout<ViewerRow>.stride : 128)
+    // Histograms, in the rest of the row, are of watches.
+    let whole = keepsLists && event.pointee.kind == .watch
+    prefetch(table.row(event.pointee.viewer), bytes: whole ? MemoryLayout<ViewerRow>.stride : 128)
     if table.stride > 0 { prefetch(table.vector(event.pointee.viewer), bytes: table.stride * 4) }
-    if options.folds.contains(.history) { lightest.prefetch(event.pointee.viewer) }
+    if event.pointee.kind != .click, options.folds.contains(.history) { lightest.prefetch(event.pointee.viewer) }
   }
 
   /// Asks for the title's vector and genres, and for what the viewer's lists begin with, about 8 events before the fold,
@@ -113,7 +115,7 @@ public struct ViewerFold: ~Copyable {
   @inline(__always)
   public mutating func prefetchVector(_ event: UnsafePointer<Event>) {
     if keepsLists, event.pointee.viewer != Event.none, let lists = table.row(event.pointee.viewer).pointee.lists {
-      lists.prefetch()
+      lists.prefetch(event.pointee.kind)
     }
     guard event.pointee.title != Event.none else { return }
     let facts = catalog.title(event.pointee.title)
@@ -126,7 +128,7 @@ public struct ViewerFold: ~Copyable {
   @inline(__always)
   public mutating func prefetchEnds(_ event: UnsafePointer<Event>) {
     if keepsLists, event.pointee.viewer != Event.none, let lists = table.row(event.pointee.viewer).pointee.lists {
-      lists.prefetchEnds()
+      lists.prefetchEnds(event.pointee.kind)
     }
   }
 

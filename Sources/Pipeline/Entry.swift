@@ -15,8 +15,9 @@ struct Entry {
   var role: EntryRole
   /// False for the further events of one record (json-lines): they share its offset and count once.
   var isFirst: Bool
-  /// Shard of its viewer, told when its order is known and there are several.
+  /// Shards of its viewer and of its title, told when its order is known and there are several.
   var owner: UInt8 = 0
+  var titleOwner: UInt8 = 0
   /// xxh3 of the record's offset, timestamp, key and value: the plan's proof that it read the same.
   var hash: UInt64
 }

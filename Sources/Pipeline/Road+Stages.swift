@@ -18,7 +18,10 @@ extension Road {
         if shards > 1, coming.pointee.viewer != Event.none { ids.viewers.prefetchHash(of: coming.pointee.viewer) }
       }
       let entry = order[i]
-      if shards > 1 { entry.pointee.owner = owner(ofViewer: entry.event.pointee.viewer) }
+      if shards > 1 {
+        entry.pointee.owner = owner(ofViewer: entry.event.pointee.viewer)
+        entry.pointee.titleOwner = owner(ofTitle: entry.event.pointee.title)
+      }
       switch entry.pointee.role {
       case .nothing: continue
       case .deadLetter: outcome.deadLetters.append(entry)
@@ -45,6 +48,8 @@ extension Road {
 
   /// Events without a viewer are shard 0's.
   private func owner(ofViewer slot: UInt32) -> UInt8 { slot == Event.none ? 0 : UInt8(shard(ofViewer: slot)) }
+
+  private func owner(ofTitle slot: UInt32) -> UInt8 { slot == Event.none ? 0 : UInt8(shard(ofTitle: slot)) }
 
   /// A watch that says only how long, of a title whose length nobody knows: no completion follows from it. Judged
   /// here, where the catalog is the plan's, and not while decoding.
@@ -118,6 +123,11 @@ extension Road {
   }
 
   @inline(__always)
+  private func ownsTitle(_ entry: UnsafeMutablePointer<Entry>, _ shard: Int) -> Bool {
+    shards == 1 || Int(entry.pointee.titleOwner) == shard
+  }
+
+  @inline(__always)
   private func payload(of entry: UnsafeMutablePointer<Entry>) -> Payload {
     entry.event.pointee.payloadCount == 0 ? .empty : Chunk.holding(entry).payload(of: entry.event)
   }
@@ -130,14 +140,16 @@ extension Road {
     var timer = sweeps[block.sweep]
     for i in order.indices {
       ask(order, i)
-      if i + Self.rowsAhead < order.count { fold.pointee.prefetchRow(order[i + Self.rowsAhead].event) }
+      if i + Self.rowsAhead < order.count, ownsTitle(order[i + Self.rowsAhead], shard) {
+        fold.pointee.prefetchRow(order[i + Self.rowsAhead].event)
+      }
       let entry = order[i]
       guard entry.pointee.role == .event else { continue }
       while let due = timer.due(before: entry.event.pointee.mergeTime) { run(sweepAt: due, fold, shard) }
       if entry.event.pointee.kind == .impression {
         foldItems(entry, block.effects[i].flags, fold)
       } else if entry.event.pointee.title != Event.none {
-        guard shards == 1 || fold.pointee.owns(entry.event.pointee.title) else { continue }
+        guard ownsTitle(entry, shard) else { continue }
         fold.pointee.fold(entry.event, payload(of: entry), block.effects + i)
       }
     }

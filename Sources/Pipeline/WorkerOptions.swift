@@ -29,7 +29,7 @@ public struct WorkerOptions: Sendable {
   /// take so many each, as they wait for each other at a turn's end.
   public var turnLimit = 12_288
   /// Entries that go through a stage together: theirs and their effects stay in the nearest cache from stage to stage.
-  public var blockLimit = 1024
+  public var blockLimit = 512
   /// Records read at a time: some 2 ms of reading, after which it is seen whether the turn under way has ended.
   public var pollLimit = 4096
   /// Entries from which on a turn folds on a thread of its own: fewer are not worth two wake-ups.
