@@ -25,10 +25,11 @@ public struct WorkerOptions: Sendable {
   public var untilCaughtUp = false
   public var alignMaxWaitMs = 1000
   public var alignMaxBytes = 448 << 20
-  /// Entries a turn holds at most: those of one turn, 128 bytes each, stay within a core's second cache. Several shards
-  /// take so many each, as they wait for each other at a turn's end.
-  public var turnLimit = 12_288
-  /// Entries that go through a stage together: theirs and their effects stay in the nearest cache from stage to stage.
+  /// Entries a turn holds at most: what goes with each turn while nobody folds, a plan and an order made by one thread,
+  /// is a fiftieth of it then. Several shards take so many each, as they wait for each other at a turn's end.
+  public var turnLimit = 24_576
+  /// Entries that go through a stage together: the blocks between two stages, 128 bytes an entry, stay in a core's second
+  /// cache.
   public var blockLimit = 512
   /// Records read at a time: some 2 ms of reading, after which it is seen whether the turn under way has ended.
   public var pollLimit = 4096
