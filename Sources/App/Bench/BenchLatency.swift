@@ -79,6 +79,11 @@ struct BenchLatency: Verb {
         try measure(rows, places, relayed, &report)
       }
     }
+    if rows != .compact {
+      report.note(
+        "All features have no bar at half of the maximum: over a backlog a row is written once, live up to 25 times a second (docs/PERFORMANCE.md)."
+      )
+    }
     report.note("The relay reads and writes a key a record, without decoding, order, plans or folds.")
     report.show(context.output)
   }
@@ -99,7 +104,11 @@ struct BenchLatency: Verb {
     let loaded = try live(
       host, places, rows, rate: half, from: Self.sweep + 86_400_000 - Int64(seconds) * 500, seed: 4)
     add(fixed, "\(rows.name), \(rate) events/s", limit: 25, floor, to: &report)
-    add(loaded, "\(rows.name), \(half) events/s, half of the maximum", limit: 50, floor, to: &report)
+    // Over a backlog a row is written once, live up to 25 times a second: with all features, which are mostly the store's
+    // work, half of what a backlog reaches may be more than this machine's store takes at all. W1's rows are the promise.
+    add(
+      loaded, "\(rows.name), \(half) events/s, half of the maximum", limit: rows == .compact ? 50 : nil, floor,
+      to: &report)
     report.add("\(rows.name), maximum over a backlog", maximum, "events/s")
     report.note(
       "\(rows.name): checkpoints \(fixed.checkpoints) and \(loaded.checkpoints); titles the sweeps moved \(fixed.swept) and \(loaded.swept); turns \(fixed.turns) and \(loaded.turns)."
@@ -115,14 +124,14 @@ struct BenchLatency: Verb {
   }
 
   private func add(
-    _ measured: Measured, _ name: String, limit: Double, _ floor: Measured, to report: inout BenchReport
+    _ measured: Measured, _ name: String, limit: Double?, _ floor: Measured, to report: inout BenchReport
   ) {
     for (share, word) in [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (1.0, "max")] {
       let value = measured.milliseconds.percentile(share)
+      let bar = share == 0.99 ? limit : nil
       report.add(
         "\(name): \(word)", value, "ms", against: "relay", floor.milliseconds.percentile(share),
-        bar: share == 0.99 ? "< \(Int(limit)) ms" : nil,
-        meets: share == 0.99 ? value < limit && measured.lost == 0 : nil)
+        bar: bar.map { "< \(Int($0)) ms" }, meets: bar.map { value < $0 && measured.lost == 0 })
     }
     report.add("\(name): probes", Double(measured.milliseconds.count), "seen")
     if measured.lost > 0 { report.note("\(name): \(measured.lost) probes were not seen within five seconds.") }
