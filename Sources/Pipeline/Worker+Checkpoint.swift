@@ -7,6 +7,8 @@ extension Worker {
   /// Rows from which on a save begins early while nothing waits to be folded: the copy of more would hold up an event
   /// for longer than ten milliseconds.
   private static let earlyRows = 20_000
+  /// Rows of the largest save that lets others first.
+  private static let mostQuietRows = 100_000
   /// A save begins so many times what the last one took of a core after that one began, since the fold has it meanwhile,
   /// and so many times what it took in all: the disk has other work too, the plans among it.
   private static let busyApart: Int64 = 8
@@ -47,8 +49,10 @@ extension Worker {
     lastCheckpointNs = clock.monotonicNs
     savesFirst = mustCheckpointFirst
     savingOffsets = manifest.sources.enumerated().map { (UInt16($0), $1.next) }
-    // Beside a backlog the state has to keep up; live, whoever looks at a feature waits for no save.
-    saver.start(turn: manifest.turn, snapshot, quietly: !hasBacklog && !mustCheckpointFirst && !isClean)
+    // Beside a backlog the state has to keep up, and so it has once a crowded machine made it fall behind; else nobody
+    // waits for a save, and many for the features of what is folded meanwhile.
+    let isQuiet = !hasBacklog && !mustCheckpointFirst && !isClean && snapshot.rows.count <= Self.mostQuietRows
+    saver.start(turn: manifest.turn, snapshot, quietly: isQuiet)
     return true
   }
 

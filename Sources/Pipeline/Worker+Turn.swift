@@ -52,7 +52,8 @@ extension Worker {
     let eligible = takes.reduce(0, +)
     if eligible > 0, eligible < options.turnLimit / 4, polled == options.pollLimit, hasCaughtUp == false { return }
     // A turn is as long as the publisher waits for its next batch: short ones while a store that came back is filled.
-    let limit = publisher.isRecovering ? min(options.turnLimit, Self.shortTurn) : options.turnLimit
+    let long = fullTurns >= Self.deepTurns ? options.turnLimit * 2 : options.turnLimit
+    let limit = publisher.isRecovering ? min(options.turnLimit, Self.shortTurn) : long
     fullTurns = eligible > limit ? fullTurns + 1 : 0
     if eligible > limit { takes = limited(takes, of: eligible, to: limit) }
     var plan = emptyPlan()
@@ -73,6 +74,8 @@ extension Worker {
   }
 
   static let shortTurn = 2048
+  /// Full turns one after the other from which on a backlog is deep.
+  private static let deepTurns = 4
 
   /// The next turn's plan, without what it takes.
   func emptyPlan() -> TurnPlan {

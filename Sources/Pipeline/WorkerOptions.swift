@@ -25,9 +25,10 @@ public struct WorkerOptions: Sendable {
   public var untilCaughtUp = false
   public var alignMaxWaitMs = 1000
   public var alignMaxBytes = 448 << 20
-  /// Entries a turn holds at most: what goes with each turn while nobody folds, a plan and an order made by one thread,
-  /// is a fiftieth of it then. Several shards take so many each, as they wait for each other at a turn's end.
-  public var turnLimit = 24_576
+  /// Entries a turn holds at most, and twice as many deep in a backlog, where what goes with each turn while nobody folds,
+  /// a plan and an order made by one thread, is what counts. Several shards take so many each, as they wait for each
+  /// other at a turn's end.
+  public var turnLimit = 12_288
   /// Entries that go through a stage together: the blocks between two stages, 128 bytes an entry, stay in a core's second
   /// cache.
   public var blockLimit = 512
