@@ -1,4 +1,3 @@
-import Events
 import Glibc
 import Kernels
 
@@ -44,26 +43,20 @@ struct ListBlock: BitwiseCopyable {
   /// Of an arena's blocks the arena takes care.
   func freeIfLarge() { if isLarge { Glibc.free(base) } }
 
-  /// Asks for what an event reads of it: the front of it, which says where lists are, and the lists' beginnings; of
-  /// one that is no opinion of a title, counts alone.
+  /// Asks for what is read of it first: the front of it, which says where lists are, and the lists' beginnings, or counts
+  /// alone.
   @inline(__always)
-  func prefetch(_ kind: EventKind) {
-    Kernels.prefetch(base, bytes: Self.readsTitles(kind) ? 1024 : 128)
-  }
+  func prefetch(countsAlone: Bool = false) { Kernels.prefetch(base, bytes: countsAlone ? 128 : 1024) }
 
   /// Asks for the last lines of the long lists: a search begins there, and so does what is appended.
   @inline(__always)
-  func prefetchEnds(_ kind: EventKind) {
-    if Self.readsTitles(kind) {
+  func prefetchEnds(history: Bool, caps: Bool) {
+    if history {
       Kernels.prefetch(base + start(.historyTitles) + max(0, count(.historyTitles) * 4 - 124), bytes: 128)
       Kernels.prefetch(base + start(.history) + count(.history) * 14, bytes: 64)
     }
-    if kind != .rate { Kernels.prefetch(base + start(.caps) + max(0, count(.caps) * 8 - 184), bytes: 192) }
+    if caps { Kernels.prefetch(base + start(.caps) + max(0, count(.caps) * 8 - 184), bytes: 192) }
   }
-
-  /// Whether events of a kind search what the viewer has seen, and move affinities.
-  @inline(__always)
-  private static func readsTitles(_ kind: EventKind) -> Bool { kind == .watch || kind == .rate }
 
   /// Of the whole block.
   var byteCount: Int { isLarge ? end(.caps) : BlockArena.byteCount(base) }

@@ -118,8 +118,12 @@ public struct TitleFold: ~Copyable {
 
   /// True if this shard holds the title.
   public mutating func owns(_ slot: UInt32) -> Bool {
-    shards == 1 || Int(ids.titles.hash(of: slot) % UInt64(shards)) == shard
+    shards == 1 || Self.shard(ofHash: ids.titles.hash(of: slot), of: shards) == shard
   }
+
+  /// Of so many shards the one that holds a title, by its id's hash.
+  @inline(__always)
+  public static func shard(ofHash hash: UInt64, of shards: Int) -> Int { Int(hash % UInt64(shards)) }
 
   @inline(__always)
   private mutating func touch(_ event: UnsafePointer<Event>) -> UnsafeMutablePointer<TitleRow> {

@@ -107,7 +107,7 @@ public struct ViewerFold: ~Copyable {
     let whole = keepsLists && event.pointee.kind == .watch
     prefetch(table.row(event.pointee.viewer), bytes: whole ? MemoryLayout<ViewerRow>.stride : 128)
     if table.stride > 0 { prefetch(table.vector(event.pointee.viewer), bytes: table.stride * 4) }
-    if event.pointee.kind != .click, options.folds.contains(.history) { lightest.prefetch(event.pointee.viewer) }
+    if Self.remembers(event), options.folds.contains(.history) { lightest.prefetch(event.pointee.viewer) }
   }
 
   /// Asks for the title's vector and genres, and for what the viewer's lists begin with, about 8 events before the fold,
@@ -115,7 +115,7 @@ public struct ViewerFold: ~Copyable {
   @inline(__always)
   public mutating func prefetchVector(_ event: UnsafePointer<Event>) {
     if keepsLists, event.pointee.viewer != Event.none, let lists = table.row(event.pointee.viewer).pointee.lists {
-      lists.prefetch(event.pointee.kind)
+      lists.prefetch(countsAlone: !Self.remembers(event))
     }
     guard event.pointee.title != Event.none else { return }
     let facts = catalog.title(event.pointee.title)
@@ -128,8 +128,14 @@ public struct ViewerFold: ~Copyable {
   @inline(__always)
   public mutating func prefetchEnds(_ event: UnsafePointer<Event>) {
     if keepsLists, event.pointee.viewer != Event.none, let lists = table.row(event.pointee.viewer).pointee.lists {
-      lists.prefetchEnds(event.pointee.kind)
+      lists.prefetchEnds(history: Self.remembers(event), caps: event.pointee.kind != .rate)
     }
+  }
+
+  /// Whether an event searches and moves the history and affinities.
+  @inline(__always)
+  private static func remembers(_ event: UnsafePointer<Event>) -> Bool {
+    event.pointee.kind == .watch || event.pointee.kind == .rate
   }
 
   /// Ends the state of viewers whose idle time ended before `mergeTime` (timers run after every record at their time).

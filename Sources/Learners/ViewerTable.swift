@@ -90,7 +90,7 @@ public final class ViewerTable: @unchecked Sendable {
   /// The same for its lists, when the row has arrived.
   @inline(__always)
   public func prefetchLists(_ slot: UInt32) {
-    rows.row(slot).pointee.lists?.prefetch(.watch)
+    rows.row(slot).pointee.lists?.prefetch()
   }
 
   /// Time of the newest entry of a history, unix ms; nil = it is empty.

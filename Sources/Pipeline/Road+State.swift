@@ -152,7 +152,9 @@ extension Road {
   }
   /// Of a waiting decision, by its row's number.
   func shard(ofDecision row: UInt32) -> Int { Int(row) % KeySlots.count % shards }
-  func shard(ofTitle slot: UInt32) -> Int { shards == 1 ? 0 : Int(ids.titles.hash(of: slot) % UInt64(shards)) }
+  func shard(ofTitle slot: UInt32) -> Int {
+    shards == 1 ? 0 : TitleFold.shard(ofHash: ids.titles.hash(of: slot), of: shards)
+  }
 
   /// Takes one saved row back. Checksums were verified by the store; a row of another layout stops the start.
   func load(_ table: StateTable, _ slot: UInt32, _ row: UnsafeRawBufferPointer) {

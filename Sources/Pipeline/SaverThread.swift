@@ -1,4 +1,3 @@
-import Dispatch
 import Kernels
 import Ports
 import Telemetry
@@ -20,7 +19,7 @@ final class SaverThread: @unchecked Sendable {
   }
 
   private let done = Locked<Done?>(nil)
-  private let finished = DispatchSemaphore(value: 0)
+  private var thread: Running?
   private let store: any StateStore
   private let clock: any WorkerClock
   private let inline: Bool
@@ -33,33 +32,33 @@ final class SaverThread: @unchecked Sendable {
     self.inline = inline
   }
 
+  deinit { thread?.detach() }
+
   /// `quietly`: other threads of the machine come first, where somebody waits for what they do and nobody for this.
   func start(turn: UInt64, _ snapshot: Snapshot, quietly: Bool) {
     precondition(!isBusy, "one snapshot at a time")
     isBusy = true
     guard !inline else { return write(turn, snapshot) }
-    Running { [self] in
+    thread = Running { [self] in
       if quietly { Running.letOthersFirst() }
       write(turn, snapshot)
-      finished.signal()
-    }.detach()
+    }
   }
 
   /// The finished save, if there is one; waits for it when asked to.
   func collect(waiting: Bool) -> Done? {
     guard isBusy else { return nil }
-    while true {
-      let saved = done.withLock { done -> Done? in
-        defer { done = nil }
-        return done
-      }
-      if let saved {
-        isBusy = false
-        return saved
-      }
-      guard waiting else { return nil }
-      _ = finished.wait(timeout: .now() + .milliseconds(100))
+    if waiting { thread?.join() }
+    let saved = done.withLock { done -> Done? in
+      defer { done = nil }
+      return done
     }
+    guard let saved else { return nil }
+    // Not joined: one that lets others first may take its time to end.
+    if !waiting { thread?.detach() }
+    thread = nil
+    isBusy = false
+    return saved
   }
 
   private func write(_ turn: UInt64, _ snapshot: Snapshot) {
